@@ -1,0 +1,1 @@
+"""Conductor's core: providers, routing, turns, metrics and store. Pure Python; it never imports Streamlit."""

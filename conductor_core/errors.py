@@ -1,0 +1,124 @@
+"""What can go wrong, in one tree. Every message says what happened, who, and what to do next.
+
+ConductorError
+├── UserError                the person or program in front of us can mend it
+│   ├── InvalidRequest       a field is out of its bounds
+│   ├── UnknownProvider      no provider of that name; lists the known
+│   ├── NotConfigured        a provider lacks its key or address; names the variable
+│   ├── ConversationBusy     an answer is already running there
+│   ├── NotFound             no such conversation
+│   ├── SettingsError        a setting that can't be read; names file, line and field
+│   └── StoreError           the database can't be used; says which file and why
+│       ├── AlreadyRunning   another process has it
+│       └── DatabaseTooNew   a later version wrote it
+└── ProviderError            a provider's fault; carries provider, kind, status, retry_after, detail
+
+A `ProviderError` is one class: its `kind` (an `Outcome`) is what rows, breakers and sentences go by.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conductor_core.kinds import Outcome
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+
+class ConductorError(Exception):
+    """Base of everything raised on purpose. `str()` is a sentence for people."""
+
+
+class UserError(ConductorError):
+    """The caller can mend it; no provider is to blame."""
+
+
+class InvalidRequest(UserError):
+    """A field is out of its bounds. `field` is its dotted path."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+    @classmethod
+    def from_validation(cls, error: ValidationError) -> InvalidRequest:
+        """The first refusal of a pydantic error as one sentence: field, bound, and the type given, never the value."""
+        first = error.errors(include_url=False, include_context=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "request"
+        given = "" if first["type"] == "missing" else f"; got {type(first['input']).__name__}"
+        return cls(f"{field}: {first['msg'].removeprefix('Value error, ')}{given}", field)
+
+
+class UnknownProvider(UserError):
+    """No provider of that name."""
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        super().__init__(f"There is no provider named {name[:40]!r}. Known: {', '.join(known)}.")
+
+
+class NotConfigured(UserError):
+    """A provider lacks what it needs to be called."""
+
+    def __init__(self, provider: str, label: str, missing: str) -> None:
+        super().__init__(f"{label} is not configured. Set {missing} in Settings or in the environment.")
+        self.provider = provider
+
+
+class ConversationBusy(UserError):
+    """One running turn per conversation."""
+
+    def __init__(self) -> None:
+        super().__init__("An answer is still running in this conversation. Stop it or wait for it to end.")
+
+
+class NotFound(UserError):
+    """No such conversation, or it was deleted."""
+
+    def __init__(self) -> None:
+        super().__init__("This conversation does not exist, or it was deleted.")
+
+
+class SettingsError(UserError):
+    """A setting that can't be read."""
+
+
+class StoreError(UserError):
+    """The database can't be used."""
+
+
+class AlreadyRunning(StoreError):
+    """Another process works on the same SQLite file (RELIABILITY F44)."""
+
+
+class DatabaseTooNew(StoreError):
+    """A later version of Conductor wrote this database."""
+
+
+class ProviderError(ConductorError):
+    """A provider's fault.
+
+    Attributes:
+        provider: registry name of the provider.
+        kind: the outcome this becomes in the call row.
+        status: HTTP status, if there was an answer.
+        retry_after: seconds the provider asked to wait, if it did.
+        detail: what upstream said, redacted and at most 500 characters; for an expander, never for the headline.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str,
+        kind: Outcome,
+        status: int | None = None,
+        retry_after: float | None = None,
+        detail: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.provider = provider
+        self.kind = kind
+        self.status = status
+        self.retry_after = retry_after
+        self.detail = detail[:500]

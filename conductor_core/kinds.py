@@ -1,0 +1,106 @@
+"""The closed lists every row, page and door shares. A value outside them is a bug, never data."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Source(StrEnum):
+    """Who asked for a call."""
+
+    CHAT = "chat"
+    COMPARE = "compare"
+    API = "api"
+
+
+class FinishReason(StrEnum):
+    """Why an answer ended, as its provider said it."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    SAFETY = "safety"
+    RECITATION = "recitation"
+    OTHER = "other"
+
+
+class LaneState(StrEnum):
+    """Where one answer stands. `waiting` and `streaming` are running, all others final."""
+
+    WAITING = "waiting"
+    STREAMING = "streaming"
+    DONE = "done"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    INCOMPLETE = "incomplete"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def running(self) -> bool:
+        return self in (LaneState.WAITING, LaneState.STREAMING)
+
+
+class ProviderState(StrEnum):
+    """How a provider stands, judged on the user's own calls."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    OPEN = "open"
+    RECOVERING = "recovering"
+    UNKNOWN = "unknown"
+    NOT_CONFIGURED = "not_configured"
+
+
+class CostKind(StrEnum):
+    """How a cost is known: from the provider's own token counts, from ours, not at all, or it costs nothing."""
+
+    REPORTED = "reported"
+    ESTIMATED = "estimated"
+    UNKNOWN = "unknown"
+    FREE = "free"
+
+
+class Outcome(StrEnum):
+    """How one call ended."""
+
+    RUNNING = "running"
+    OK = "ok"
+    LENGTH = "length"
+    BLOCKED = "blocked"
+    EMPTY = "empty"
+    BAD_REQUEST = "bad_request"
+    AUTH = "auth"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    TOO_LARGE = "too_large"
+    RATE_LIMITED = "rate_limited"
+    QUOTA = "quota"
+    TIMEOUT = "timeout"
+    SERVER_ERROR = "server_error"
+    UNAVAILABLE = "unavailable"
+    OVERLOADED = "overloaded"
+    CONNECTION = "connection"
+    STREAM_CUT = "stream_cut"
+    BAD_RESPONSE = "bad_response"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+    BUDGET = "budget"
+
+
+SUCCESSES = frozenset({Outcome.OK, Outcome.LENGTH, Outcome.BLOCKED})
+"""The provider did its work. A safety block is an answer, not a fault (RELIABILITY F29)."""
+
+NEUTRAL = frozenset(
+    {
+        Outcome.RUNNING,
+        Outcome.CANCELLED,
+        Outcome.INTERRUPTED,
+        Outcome.BUDGET,
+        Outcome.BAD_REQUEST,
+        Outcome.TOO_LARGE,
+        Outcome.NOT_FOUND,
+    }
+)
+"""Says nothing about the provider: the caller's mistake, the user's Stop, our own end. Left out of success rates."""
+
+FAILURES = frozenset(Outcome) - SUCCESSES - NEUTRAL
+"""The provider failed. Success rate = successes / (successes + failures)."""

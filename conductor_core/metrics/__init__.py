@@ -1,0 +1,1 @@
+"""The call record and what is computed from it."""

@@ -1,0 +1,225 @@
+"""The registry: the only way to reach a provider.
+
+A new vendor that speaks a known dialect is one row of `VENDORS` and one member of `models.Provider`; a new dialect is one file and one line of `_build`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from conductor_core.errors import SettingsError, UnknownProvider
+from conductor_core.pricing import FREE
+from conductor_core.providers.base import BaseProvider, Chunk, Completion, Endpoint, Usage, Vendor
+from conductor_core.secret import Secret
+from conductor_core.settings import Environment, Settings
+
+if TYPE_CHECKING:
+    from conductor_core.providers.wire import Wire
+
+__all__ = ["VENDORS", "BaseProvider", "Chunk", "Completion", "Endpoint", "Registry", "Usage", "Vendor"]
+
+VENDORS: tuple[Vendor, ...] = (
+    Vendor(
+        "gemini",
+        "Gemini",
+        "gemini",
+        base_url="https://generativelanguage.googleapis.com",
+        key_variables=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        base_url_variable="GEMINI_BASE_URL",
+        default_model="gemini-2.5-flash",
+        price_list="google",
+    ),
+    Vendor(
+        "openai",
+        "OpenAI",
+        "openai",
+        base_url="https://api.openai.com/v1",
+        key_variables=("OPENAI_API_KEY",),
+        base_url_variable="OPENAI_BASE_URL",
+        default_model="gpt-4.1-mini",
+        price_list="openai",
+        max_tokens_field="max_completion_tokens",
+    ),
+    Vendor(
+        "anthropic",
+        "Anthropic",
+        "anthropic",
+        base_url="https://api.anthropic.com",
+        key_variables=("ANTHROPIC_API_KEY",),
+        base_url_variable="ANTHROPIC_BASE_URL",
+        default_model="claude-haiku-4-5",
+        price_list="anthropic",
+    ),
+    Vendor(
+        "groq",
+        "Groq",
+        "openai",
+        base_url="https://api.groq.com/openai/v1",
+        key_variables=("GROQ_API_KEY",),
+        base_url_variable="GROQ_BASE_URL",
+        default_model="llama-3.3-70b-versatile",
+        price_list="groq",
+    ),
+    Vendor(
+        "mistral",
+        "Mistral",
+        "openai",
+        base_url="https://api.mistral.ai/v1",
+        key_variables=("MISTRAL_API_KEY",),
+        base_url_variable="MISTRAL_BASE_URL",
+        default_model="mistral-small-latest",
+        price_list="mistral",
+        stream_usage=False,
+    ),
+    Vendor(
+        "deepseek",
+        "DeepSeek",
+        "openai",
+        base_url="https://api.deepseek.com/v1",
+        key_variables=("DEEPSEEK_API_KEY",),
+        base_url_variable="DEEPSEEK_BASE_URL",
+        default_model="deepseek-chat",
+        price_list="deepseek",
+    ),
+    Vendor(
+        "xai",
+        "xAI",
+        "openai",
+        base_url="https://api.x.ai/v1",
+        key_variables=("XAI_API_KEY",),
+        base_url_variable="XAI_BASE_URL",
+        default_model="grok-4-fast-non-reasoning",
+        price_list="x-ai",
+    ),
+    Vendor(
+        "together",
+        "Together",
+        "openai",
+        base_url="https://api.together.xyz/v1",
+        key_variables=("TOGETHER_API_KEY",),
+        base_url_variable="TOGETHER_BASE_URL",
+        default_model="meta-llama/Llama-3.3-70B-Instruct-Turbo",
+        price_list="together",
+    ),
+    Vendor(
+        "openrouter",
+        "OpenRouter",
+        "openai",
+        base_url="https://openrouter.ai/api/v1",
+        key_variables=("OPENROUTER_API_KEY",),
+        base_url_variable="OPENROUTER_BASE_URL",
+        default_model="meta-llama/llama-3.3-70b-instruct",
+        price_list="openrouter",
+    ),
+    Vendor("ollama", "Ollama", "openai", base_url_variable="OLLAMA_BASE_URL", price_list=FREE),
+    Vendor("lmstudio", "LM Studio", "openai", base_url_variable="LMSTUDIO_BASE_URL", price_list=FREE),
+    Vendor("vllm", "vLLM", "openai", key_variables=("VLLM_API_KEY",), base_url_variable="VLLM_BASE_URL"),
+    Vendor("local", "SmolLM2 (local)", "local", default_model="smollm2-135m", price_list=FREE),
+)
+
+_ENDPOINT_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+
+
+class Registry:
+    """The providers of one installation, built when first asked for.
+
+    Args:
+        settings: deadlines, endpoints, default models.
+        environment: where keys and base URLs are read from.
+        wire: the HTTP client they share.
+    """
+
+    def __init__(self, settings: Settings, environment: Environment, wire: Wire) -> None:
+        self._settings = settings
+        self._environment = environment
+        self._wire = wire
+        self._built: dict[str, BaseProvider] = {}
+        self._vendors = {vendor.name: vendor for vendor in VENDORS}
+        for name in settings.endpoints:
+            row = _endpoint_vendor(name)
+            self._vendors[row.name] = row
+
+    def names(self) -> list[str]:
+        """Every provider there is, configured or not, in the registry's order."""
+        return list(self._vendors)
+
+    def vendor(self, name: str) -> Vendor:
+        """A provider's row.
+
+        Raises:
+            UnknownProvider: lists the known ones.
+        """
+        if name not in self._vendors:
+            raise UnknownProvider(name, self.names())
+        return self._vendors[name]
+
+    def get(self, name: str) -> BaseProvider:
+        """The provider of that name, configured or not.
+
+        Raises:
+            UnknownProvider: lists the known ones.
+        """
+        if name not in self._built:
+            self._built[name] = self._build(self.vendor(name))
+        return self._built[name]
+
+    def available(self) -> list[BaseProvider]:
+        """Every provider that could be called now, in the registry's order."""
+        return [provider for provider in map(self.get, self._vendors) if provider.configured]
+
+    async def close(self) -> None:
+        for provider in self._built.values():
+            await provider.close()
+
+    def _endpoint(self, vendor: Vendor) -> Endpoint:
+        if vendor.name.startswith("custom:"):
+            own = self._settings.endpoints[_settings_name(vendor.name)]
+            return Endpoint(own.base_url, own.api_key, models=tuple(own.models))
+        key = self._environment.get(*vendor.key_variables)
+        base_url = self._environment.get(vendor.base_url_variable) if vendor.base_url_variable else None
+        missing = ""
+        if not vendor.base_url and not base_url and vendor.base_url_variable:
+            missing = vendor.base_url_variable
+        elif vendor.base_url and vendor.key_variables and not key:
+            missing = vendor.key_variables[0]
+        return Endpoint(
+            base_url.value if base_url else vendor.base_url, Secret(key.value) if key else None, missing=missing
+        )
+
+    def _build(self, vendor: Vendor) -> BaseProvider:
+        endpoint = self._endpoint(vendor)
+        default = self._settings.default_models.get(vendor.name)
+        match vendor.dialect:
+            case "openai":
+                from conductor_core.providers.openai_provider import OpenAIProvider
+
+                return OpenAIProvider(vendor, endpoint, self._wire, default)
+            case "anthropic":
+                from conductor_core.providers.anthropic_provider import AnthropicProvider
+
+                return AnthropicProvider(vendor, endpoint, self._wire, default)
+            case "gemini":
+                from conductor_core.providers.gemini_provider import GeminiProvider
+
+                return GeminiProvider(vendor, endpoint, self._settings, default)
+            case "local":
+                from conductor_core.providers.local_provider import LocalProvider
+
+                return LocalProvider(vendor, endpoint, self._wire, self._settings, default)
+            case unknown:
+                raise AssertionError(f"{vendor.name} names a dialect that does not exist: {unknown}")
+
+
+def _endpoint_vendor(name: str) -> Vendor:
+    public = name.replace("_", "-")
+    if not _ENDPOINT_NAME.fullmatch(public):
+        raise SettingsError(
+            f"CONDUCTOR_ENDPOINTS__{name.upper()}__BASE_URL: the name must be a letter, then up to 31 letters, digits or _."
+        )
+    return replace(Vendor("", public, "openai"), name=f"custom:{public}")
+
+
+def _settings_name(provider: str) -> str:
+    return provider.removeprefix("custom:").replace("-", "_")

@@ -1,0 +1,179 @@
+"""What every provider is, and the values that cross its border."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from conductor_core.errors import NotConfigured, ProviderError
+from conductor_core.kinds import FinishReason
+from conductor_core.pricing import price
+from conductor_core.prompt import Prompt
+from conductor_core.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call. `estimated` when we counted them, because the provider did not say.
+
+    `completion_tokens` includes `thinking_tokens`, as every vendor bills them.
+    """
+
+    prompt_tokens: int
+    completion_tokens: int
+    thinking_tokens: int = 0
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a streamed answer. The last ones carry the finish reason and the usage, with or without text."""
+
+    text: str = ""
+    thinking: str = ""
+    finish_reason: FinishReason | None = None
+    usage: Usage | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A whole answer. `model` is the one that really answered, `status` the HTTP status of the answer."""
+
+    text: str
+    model: str
+    finish_reason: FinishReason | None
+    usage: Usage | None
+    thinking: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor:
+    """One row of the registry: everything that tells one vendor from another of the same dialect.
+
+    Attributes:
+        name: the registry name, the same in rows, URLs, colours and models.
+        label: the name people read.
+        dialect: which provider class speaks to it.
+        base_url: its address, as the dialect wants it (OpenAI's ends in `/v1`, Anthropic's and Gemini's carry no version).
+        key_variables: the variables its key may come from, the first one named in messages. Empty: it needs no key.
+        base_url_variable: the variable that overrides `base_url`; a vendor without a key counts as configured once it is set.
+        default_model: used when a request names none. None: the first the server lists.
+        price_list: its id in genai-prices; None: prices are unknown. `free`: it costs nothing.
+        max_tokens_field: what the dialect calls the answer's limit.
+        stream_usage: whether it understands `stream_options: {include_usage: true}`.
+    """
+
+    name: str
+    label: str
+    dialect: str
+    base_url: str = ""
+    key_variables: tuple[str, ...] = ()
+    base_url_variable: str = ""
+    default_model: str | None = None
+    price_list: str | None = None
+    max_tokens_field: str = "max_tokens"
+    stream_usage: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a provider is reached and with which key. `trusted`: the owner's word, so private addresses are allowed."""
+
+    base_url: str
+    key: Secret | None = None
+    trusted: bool = True
+    models: tuple[str, ...] = ()
+    missing: str = ""
+
+
+class BaseProvider(ABC):
+    """One provider: a dialect speaking to one vendor.
+
+    The counters are live figures since start, fed by `update_metrics` with every call whatever its end;
+    the pages' charts read the call rows instead.
+    """
+
+    def __init__(self, vendor: Vendor, endpoint: Endpoint, default_model: str | None = None) -> None:
+        self.vendor = vendor
+        self.endpoint = endpoint
+        self.name = vendor.name
+        self.default_model = default_model or vendor.default_model
+        self.is_healthy = True
+        self.last_check: float | None = None
+        self.total_requests = 0
+        self.successful_requests = 0
+        self.failed_requests = 0
+        self.total_latency = 0.0
+        self.last_error: str | None = None
+
+    @property
+    def configured(self) -> bool:
+        """Whether it has what it needs to be called."""
+        return not self.endpoint.missing
+
+    def require_configured(self) -> None:
+        """Raises `NotConfigured`, naming the variable, when something is missing."""
+        if self.endpoint.missing:
+            raise NotConfigured(self.name, self.vendor.label, self.endpoint.missing)
+
+    @abstractmethod
+    async def chat_completion(self, prompt: Prompt) -> Completion:
+        """The whole answer at once.
+
+        Raises:
+            NotConfigured: the key or the address is missing.
+            ProviderError: any fault of the provider or of the way to it.
+        """
+
+    @abstractmethod
+    def stream_completion(self, prompt: Prompt) -> AsyncIterator[Chunk]:
+        """The answer as it comes. Closing the iterator or cancelling its task ends the upstream call at once.
+
+        A stream that ends without a finish reason is a `ProviderError` of kind `stream_cut`.
+
+        Raises:
+            NotConfigured: the key or the address is missing.
+            ProviderError: any fault of the provider or of the way to it.
+        """
+
+    @abstractmethod
+    async def get_available_models(self) -> list[str]:
+        """The models this provider offers, asked of it, never billed.
+
+        Raises:
+            NotConfigured, ProviderError: as above.
+        """
+
+    async def health_check(self) -> bool:
+        """Whether it can be reached and takes the key: lists the models, which no vendor bills."""
+        try:
+            await self.get_available_models()
+        except (NotConfigured, ProviderError) as error:
+            self.is_healthy, self.last_error = False, str(error)
+        else:
+            self.is_healthy, self.last_error = True, None
+        self.last_check = time.time()
+        return self.is_healthy
+
+    def estimate_cost(self, tokens: Usage | int, model: str | None = None) -> float | None:
+        """USD for `tokens`, priced per kind for a `Usage`, at the dearer rate for a bare count. None: price unknown."""
+        return price(self.vendor.price_list, model or self.default_model or "", tokens)
+
+    def update_metrics(self, latency_ms: float, success: bool, error: str | None = None) -> None:
+        """Counts one call. Latency counts also when it failed; `last_error` is kept until the next success."""
+        self.total_requests += 1
+        self.total_latency += latency_ms
+        self.last_check = time.time()
+        if success:
+            self.successful_requests += 1
+            self.last_error = None
+        else:
+            self.failed_requests += 1
+            self.last_error = error or self.last_error
+        self.is_healthy = success
+
+    async def close(self) -> None:
+        """Frees what the provider holds beside the shared wire."""

@@ -1,0 +1,1 @@
+"""Conversations, messages and calls on disk: one writing thread, read-only readers."""

@@ -1,0 +1,68 @@
+"""The tables. Times are UTC in ms since 1970; ids are 32 hexadecimal digits from 128 random bits."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("kind", String(16), nullable=False),  # chat, compare
+    Column("title", String(200), nullable=False),
+    Column("settings", JSON, nullable=False),  # what the page needs to go on: picker and parameters, or the lanes
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Index("conversations_by_kind", "kind", "updated_at"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", String(32), primary_key=True),  # of an answer: the lane's id
+    Column("conversation_id", String(32), ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+    Column("turn", Integer, nullable=False),  # 0, 1, 2 … within the conversation
+    Column("lane", Integer, nullable=False),  # 0 … of an answer; 0 of the user's message, which all lanes share
+    Column("version", Integer, nullable=False),  # counts the answers of one place; the highest is shown
+    Column("role", String(16), nullable=False),
+    Column("content", Text, nullable=False),
+    Column("thinking", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("facts", JSON, nullable=False),  # receipt, and for a failed answer the error's sentence and detail
+    Column("created_at", BigInteger, nullable=False),
+    Index("messages_by_conversation", "conversation_id", "turn", "lane", "version"),
+)
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("request_id", String(32), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("conversation_id", String(32)),  # no foreign key: deleting a conversation keeps its numbers
+    Column("lane_id", String(32)),
+    Column("provider", String(48), nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("model_served", String(200)),
+    Column("strategy", String(32)),
+    Column("fallback_from", String(48)),
+    Column("started_at", BigInteger, nullable=False),
+    Column("latency_ms", Float),
+    Column("ttft_ms", Float),
+    Column("prompt_tokens", BigInteger),
+    Column("completion_tokens", BigInteger),
+    Column("thinking_tokens", BigInteger),
+    Column("cost_usd", Float),
+    Column("cost_kind", String(16), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("http_status", Integer),
+    Column("finish_reason", String(16)),
+    Column("error", String(500)),
+    Column("api_key_id", String(32)),
+    Index("calls_by_time", "started_at"),
+    Index("calls_by_lane", "lane_id"),
+    Index("calls_by_outcome", "outcome", "started_at"),
+)
