@@ -88,7 +88,7 @@ class StoreError(UserError):
 
 
 class AlreadyRunning(StoreError):
-    """Another process works on the same SQLite file (RELIABILITY F44)."""
+    """Another process works on the same SQLite file."""
 
 
 class DatabaseTooNew(StoreError):

@@ -87,7 +87,7 @@ class Outcome(StrEnum):
 
 
 SUCCESSES = frozenset({Outcome.OK, Outcome.LENGTH, Outcome.BLOCKED})
-"""The provider did its work. A safety block is an answer, not a fault (RELIABILITY F29)."""
+"""The provider did its work. A safety block is an answer, not a fault."""
 
 NEUTRAL = frozenset(
     {
