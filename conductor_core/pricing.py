@@ -2,45 +2,113 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
+
     from conductor_core.providers.base import Usage
 
 FREE = "free"
 """The price list of providers that cost nothing."""
 
+_MILLION = 1_000_000
+_CHARACTERS_PER_TOKEN = 4
 
-def price(price_list: str | None, model: str, tokens: Usage | int) -> float | None:
-    """USD for `tokens` of `model`; a bare count is priced at the dearer of the two rates.
+
+def price(price_list: str | None, model: str, tokens: Usage | int, at: datetime | None = None) -> float | None:
+    """USD for `tokens` of `model`; None when its price is unknown.
+
+    A bare count is priced at the dearer of the two rates. The rates are the ones in force at `at` (now, if not given):
+    some vendors' prices depend on the date, on the hour, and on how long the prompt is.
 
     Args:
         price_list: a provider id of genai-prices, `FREE`, or None.
     """
     if price_list == FREE:
         return 0.0
-    rates = _rates(price_list, model) if price_list else None
+    priced = _priced_model(price_list, model.removeprefix("models/")) if price_list else None
+    rates = priced.rates(at or datetime.now(UTC)) if priced else None
     if rates is None:
         return None
     if isinstance(tokens, int):
-        return tokens * max(rates)
-    return tokens.prompt_tokens * rates[0] + tokens.completion_tokens * rates[1]
+        return float(rates.request + tokens * max(rates.prompt.at(tokens), rates.completion.at(tokens)) / _MILLION)
+    return float(rates.cost(tokens.prompt_tokens, tokens.completion_tokens))
+
+
+def estimate_tokens(text: str) -> int:
+    """Tokens `text` may have, where a provider does not count them: a quarter of its characters, rounded up."""
+    return -(-len(text) // _CHARACTERS_PER_TOKEN)
+
+
+def price_table_version() -> str:
+    """Which price table is in use, for people. The table carries no date of its own; its release stands for it."""
+    return f"genai-prices {version('genai-prices')}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rate:
+    """USD per million tokens. From a tier's start on, its rate holds for all tokens of the call, as vendors bill."""
+
+    base: Decimal
+    tiers: tuple[tuple[int, Decimal], ...] = ()
+
+    @classmethod
+    def of(cls, listed: Decimal | TieredPrices | None) -> _Rate:
+        if listed is None or isinstance(listed, Decimal):
+            return cls(listed or Decimal(0))
+        return cls(listed.base, tuple((tier.start, tier.price) for tier in reversed(listed.tiers)))
+
+    def at(self, prompt_tokens: int) -> Decimal:
+        for start, rate in self.tiers:
+            if prompt_tokens > start:
+                return rate
+        return self.base
+
+
+@dataclass(frozen=True, slots=True)
+class _Rates:
+    prompt: _Rate
+    completion: _Rate
+    request: Decimal
+
+    @classmethod
+    def of(cls, listed: ModelPrice) -> _Rates | None:
+        """None when tokens have no price there (speech, images): their cost is unknown, not nothing."""
+        if listed.input_mtok is None and listed.output_mtok is None:
+            return None
+        request = _Rate.of(listed.requests_kcount).base / 1000
+        return cls(_Rate.of(listed.input_mtok), _Rate.of(listed.output_mtok), request)
+
+    def cost(self, prompt_tokens: int, completion_tokens: int) -> Decimal:
+        prompt = self.prompt.at(prompt_tokens) * prompt_tokens
+        return (prompt + self.completion.at(prompt_tokens) * completion_tokens) / _MILLION + self.request
+
+
+class _PricedModel:
+    """One model of the table with its rates read once: genai-prices checks and converts them anew at each call."""
+
+    __slots__ = ("_model", "_rates")
+
+    def __init__(self, model: ModelInfo) -> None:
+        self._model = model
+        every = [period.prices for period in model.prices] if isinstance(model.prices, list) else [model.prices]
+        self._rates = {id(listed): _Rates.of(listed) for listed in every}
+
+    def rates(self, at: datetime) -> _Rates | None:
+        return self._rates[id(self._model.get_prices(at))] if self._rates else None
 
 
 @lru_cache(maxsize=1024)
-def _rates(price_list: str, model: str) -> tuple[float, float] | None:
-    """USD per prompt token and per completion token."""
-    from genai_prices import Usage as PricedUsage
-    from genai_prices import calc_price
+def _priced_model(price_list: str, model: str) -> _PricedModel | None:
+    from genai_prices.data_snapshot import get_snapshot
 
-    million = 1_000_000
     try:
-        prompt = calc_price(PricedUsage(input_tokens=million), model_ref=model, provider_id=price_list).input_price
-        completion = calc_price(
-            PricedUsage(output_tokens=million), model_ref=model, provider_id=price_list
-        ).output_price
+        return _PricedModel(get_snapshot().find_provider_model(model, None, price_list, None)[1])
     except LookupError:
         return None
-    return float(prompt / Decimal(million)), float(completion / Decimal(million))

@@ -1,0 +1,51 @@
+"""How states and outcomes are said to people, the same on every page and at every door."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from conductor_core.kinds import Outcome, ProviderState
+
+OUTCOME_WORDS: Mapping[Outcome, str] = MappingProxyType(
+    {
+        Outcome.RUNNING: "running",
+        Outcome.OK: "answered",
+        Outcome.LENGTH: "answered up to its limit",
+        Outcome.BLOCKED: "blocked by its safety filter",
+        Outcome.EMPTY: "empty answer",
+        Outcome.BAD_REQUEST: "request refused",
+        Outcome.AUTH: "key refused",
+        Outcome.FORBIDDEN: "not allowed",
+        Outcome.NOT_FOUND: "model not found",
+        Outcome.TOO_LARGE: "prompt too long",
+        Outcome.RATE_LIMITED: "rate limited",
+        Outcome.QUOTA: "quota used up",
+        Outcome.TIMEOUT: "timed out",
+        Outcome.SERVER_ERROR: "server error",
+        Outcome.UNAVAILABLE: "unavailable",
+        Outcome.OVERLOADED: "overloaded",
+        Outcome.CONNECTION: "no connection",
+        Outcome.STREAM_CUT: "answer cut off",
+        Outcome.BAD_RESPONSE: "unreadable answer",
+        Outcome.CANCELLED: "stopped",
+        Outcome.INTERRUPTED: "interrupted",
+        Outcome.BUDGET: "over budget",
+    }
+)
+
+STATE_WORDS: Mapping[ProviderState, str] = MappingProxyType(
+    {
+        ProviderState.HEALTHY: "healthy",
+        ProviderState.DEGRADED: "degraded",
+        ProviderState.OPEN: "passed over",
+        ProviderState.RECOVERING: "recovering",
+        ProviderState.UNKNOWN: "unknown",
+        ProviderState.NOT_CONFIGURED: "not configured",
+    }
+)
+
+
+def error_words(outcome: Outcome, http_status: int | None = None) -> str:
+    """An error in our words, with the HTTP status where there was one: `rate limited (429)`."""
+    return f"{OUTCOME_WORDS[outcome]} ({http_status})" if http_status else OUTCOME_WORDS[outcome]
