@@ -41,9 +41,9 @@ def price(price_list: str | None, model: str, tokens: Usage | int, at: datetime 
     return float(rates.cost(tokens.prompt_tokens, tokens.completion_tokens))
 
 
-def estimate_tokens(text: str) -> int:
-    """Tokens `text` may have, where a provider does not count them: a quarter of its characters, rounded up."""
-    return -(-len(text) // _CHARACTERS_PER_TOKEN)
+def estimate_tokens(characters: int) -> int:
+    """Tokens a text of so many characters may have, where a provider does not count them: a quarter, rounded up."""
+    return -(-characters // _CHARACTERS_PER_TOKEN)
 
 
 def price_table_version() -> str:

@@ -32,7 +32,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Messages and parameters. A parameter that is None is left to the provider; `max_tokens=None` is the model's own limit."""
+    """Messages and parameters. A parameter that is None is left to the provider (`max_tokens`: the model's limit)."""
 
     messages: tuple[Message, ...]
     model: str | None = None

@@ -1,0 +1,134 @@
+"""An answer as pages and exports see it: the same value whether it is still running or was read back from the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from conductor_core.kinds import CostKind, FinishReason, LaneState, Outcome
+from conductor_core.metrics.call import Call
+from conductor_core.store.records import Conversation, StoredMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an answer failed: our sentence, what upstream said (redacted), and what to quote."""
+
+    sentence: str
+    detail: str = ""
+    kind: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer with its facts. Times in ms, money in USD; None is "not known (yet)", never zero."""
+
+    id: str
+    lane: int
+    provider: str
+    model: str
+    state: LaneState
+    text: str
+    thinking: str = ""
+    ttft_ms: float | None = None
+    latency_ms: float | None = None
+    tokens_per_second: float | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    thinking_tokens: int | None = None
+    cost_usd: float | None = None
+    cost_kind: CostKind = CostKind.UNKNOWN
+    finish_reason: FinishReason | None = None
+    failure: Failure | None = None
+    receipt: dict[str, Any] | None = None
+    request_id: str = ""
+    created_at: int = 0
+    setup: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def running(self) -> bool:
+        return self.state.running
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One prompt and the answers to it, one per lane."""
+
+    turn: int
+    prompt: str
+    prompt_id: str
+    created_at: int
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """A conversation with everything said in it."""
+
+    conversation: Conversation
+    exchanges: tuple[Exchange, ...]
+
+    @property
+    def total_cost(self) -> float | None:
+        """USD of all answers shown, or None when any price is unknown."""
+        costs = [answer.cost_usd for exchange in self.exchanges for answer in exchange.answers if not answer.running]
+        return None if any(cost is None for cost in costs) else sum(cost for cost in costs if cost is not None)
+
+
+def stored_answer(message: StoredMessage, call: Call | None) -> Answer:
+    """The answer behind a stored message and its call row; without a row, one that failed before anything was sent."""
+    failure = message.facts.get("failure")
+    known: dict[str, Any] = {}
+    if call is not None:
+        known = {
+            "ttft_ms": call.ttft_ms,
+            "latency_ms": call.latency_ms,
+            "tokens_per_second": call.tokens_per_second,
+            "prompt_tokens": call.prompt_tokens,
+            "completion_tokens": call.completion_tokens,
+            "thinking_tokens": call.thinking_tokens,
+            "cost_usd": call.cost_usd,
+            "cost_kind": call.cost_kind,
+            "finish_reason": call.finish_reason,
+            "request_id": call.request_id,
+        }
+    return Answer(
+        id=message.id,
+        lane=message.lane,
+        provider=call.provider if call else message.facts.get("provider", ""),
+        model=(call.model_served or call.model) if call else message.facts.get("model", ""),
+        state=message.state,
+        text=message.content,
+        thinking=message.thinking,
+        failure=Failure(failure["sentence"], failure["detail"], Outcome(failure["kind"]) if failure["kind"] else None)
+        if failure
+        else None,
+        receipt=message.facts.get("receipt"),
+        created_at=message.created_at,
+        setup=message.facts.get("setup", {}),
+        **known,
+    )
+
+
+def exchanges_of(messages: list[StoredMessage], calls: list[Call]) -> tuple[Exchange, ...]:
+    """Messages in order (turn, lane, version) as exchanges; of several versions of an answer the highest counts."""
+    by_lane = {call.lane_id: call for call in calls}
+    prompts: dict[int, StoredMessage] = {}
+    answers: dict[int, dict[int, StoredMessage]] = {}
+    for message in messages:
+        if message.role == "user":
+            prompts[message.turn] = message
+        else:
+            answers.setdefault(message.turn, {})[message.lane] = message
+    return tuple(
+        Exchange(
+            turn,
+            prompt.content,
+            prompt.id,
+            prompt.created_at,
+            tuple(
+                stored_answer(message, by_lane.get(message.id)) for _, message in sorted(answers.get(turn, {}).items())
+            ),
+        )
+        for turn, prompt in sorted(prompts.items())
+    )

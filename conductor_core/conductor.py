@@ -1,0 +1,157 @@
+"""Conductor: the one object the outside talks to. Opened and closed by the process's lifespan, on its event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import UTC, datetime
+
+from conductor_core import VERSION
+from conductor_core.conversations import Conversations
+from conductor_core.kinds import Source
+from conductor_core.metrics.live import LiveMetrics, overall
+from conductor_core.models import ChatRequest, ChatResponse, ProviderStatus, SystemStatus
+from conductor_core.prompt import Prompt
+from conductor_core.providers import BaseProvider, Chunk, Registry
+from conductor_core.providers.wire import Wire
+from conductor_core.redaction import Redactor
+from conductor_core.routing.attempt import Attempt
+from conductor_core.routing.router import Router
+from conductor_core.settings import Environment, Settings
+from conductor_core.store.database import Store
+
+SEED_CALLS = 20
+"""Calls per provider read back at start, so that a restart does not forget who is healthy."""
+
+
+class Conductor:
+    """Providers, store, live metrics and conversations of one installation.
+
+    Everything async runs on the loop it was opened on; everything else may be called from any thread.
+
+    Attributes:
+        conversations: starts turns and reads them back.
+        providers: the registry.
+        live: the live figures of every provider.
+        store: what is on disk, for reading.
+    """
+
+    def __init__(
+        self, settings: Settings, environment: Environment, store: Store, wire: Wire, redactor: Redactor
+    ) -> None:
+        self.settings = settings
+        self.environment = environment
+        self.store = store
+        self.redactor = redactor
+        self.providers = Registry(settings, environment, wire)
+        self.live = LiveMetrics()
+        self._router = Router(self.providers, self.live)
+        self.conversations = Conversations(store, self.live, self._router)
+        self._wire = wire
+        self._opened = time.monotonic()
+
+    @classmethod
+    async def open(cls, environment: Environment | None = None) -> Conductor:
+        """Reads the settings, opens the store and seeds the live metrics from its calls.
+
+        Raises:
+            SettingsError: a setting that can't be read.
+            StoreError: the database can't be used, or another process has it.
+        """
+        environment = environment or Environment.read()
+        settings = Settings.load(environment)
+        place = f"http://{settings.host}:{settings.port}"
+        store = await asyncio.to_thread(Store.open, settings.home, durability=settings.durability, place=place)
+        redactor = Redactor()
+        conductor = cls(settings, environment, store, Wire(settings, redactor), redactor)
+        conductor.live.seed(store.last_calls(SEED_CALLS))
+        return conductor
+
+    async def close(self) -> None:
+        """Ends running answers as interrupted, saves everything, ends child processes and connections."""
+        await self.conversations.close()
+        await self.providers.close()
+        await self._wire.close()
+        await asyncio.to_thread(self.store.close)
+
+    async def chat(self, request: ChatRequest, source: Source = Source.API) -> ChatResponse:
+        """One whole answer. It is acknowledged once its call row is committed.
+
+        Raises:
+            UnknownProvider, NotConfigured, ProviderError.
+        """
+        attempt = self._begin(request, source)
+        completion = await attempt.complete()
+        await asyncio.wrap_future(attempt.saved)
+        return _response(attempt, completion.text)
+
+    async def stream(self, request: ChatRequest, source: Source = Source.API) -> AsyncIterator[Chunk | ChatResponse]:
+        """The answer as it comes; the last item is the `ChatResponse` with the whole text and its analytics.
+
+        Raises:
+            UnknownProvider, NotConfigured, ProviderError.
+        """
+        attempt = self._begin(request, source)
+        pieces = []
+        async with aclosing(attempt.stream()) as chunks:
+            async for chunk in chunks:
+                pieces.append(chunk.text)
+                yield chunk
+        await asyncio.wrap_future(attempt.saved)
+        yield _response(attempt, "".join(pieces))
+
+    def status(self) -> SystemStatus:
+        """Every provider as it stands, from the live counters."""
+        providers = [self._status_of(self.providers.get(name)) for name in self.providers.names()]
+        costs = [status.total_cost_usd for status in providers if status.total_requests]
+        return SystemStatus(
+            state=overall(status.state for status in providers),
+            providers=providers,
+            total_requests=sum(status.total_requests for status in providers),
+            successful_requests=sum(status.successful_requests for status in providers),
+            failed_requests=sum(status.failed_requests for status in providers),
+            total_cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
+            uptime_seconds=time.monotonic() - self._opened,
+            version=VERSION,
+        )
+
+    async def models(self, provider: str) -> list[str]:
+        """The models a provider offers, asked of it; its default model first.
+
+        Raises:
+            UnknownProvider, NotConfigured, ProviderError.
+        """
+        asked = self.providers.get(provider)
+        names = await asked.get_available_models()
+        default = [asked.default_model] if asked.default_model else []
+        return default + [name for name in names if name not in default]
+
+    def _status_of(self, provider: BaseProvider) -> ProviderStatus:
+        return self.live.status(provider.name, provider.vendor.label, provider.default_model, provider.endpoint.missing)
+
+    def _begin(self, request: ChatRequest, source: Source) -> Attempt:
+        prompt = Prompt.from_request(request)
+        route = self._router.route(request.provider, prompt)
+        route.provider.require_configured()
+        return Attempt.begin(route.provider, prompt, self.store, self.live, source=source, strategy=route.strategy)
+
+
+def _response(attempt: Attempt, text: str) -> ChatResponse:
+    call = attempt.call
+    return ChatResponse(
+        content=text,
+        provider=call.provider,
+        model=call.model_served or call.model,
+        finish_reason=call.finish_reason,
+        prompt_tokens=call.prompt_tokens,
+        completion_tokens=call.completion_tokens,
+        thinking_tokens=call.thinking_tokens,
+        latency_ms=call.latency_ms or 0.0,
+        ttft_ms=call.ttft_ms,
+        cost_usd=call.cost_usd,
+        cost_kind=call.cost_kind,
+        request_id=call.request_id,
+        created=datetime.fromtimestamp(call.started_at / 1000, UTC),
+    )

@@ -1,0 +1,247 @@
+"""Conversations: starting turns in them and reading them back, running answers included."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from secrets import token_hex
+from typing import Any
+
+from conductor_core.answers import Transcript, exchanges_of
+from conductor_core.errors import ConversationBusy, InvalidRequest, UserError
+from conductor_core.kinds import LaneState, Source
+from conductor_core.metrics.live import LiveMetrics
+from conductor_core.models import MAX_CHARACTERS, MessageRole
+from conductor_core.prompt import Message, Prompt
+from conductor_core.routing.attempt import Attempt
+from conductor_core.routing.router import Router
+from conductor_core.store.database import Store
+from conductor_core.store.records import Conversation, StoredMessage
+from conductor_core.text import clean_text, is_blank
+from conductor_core.turns import Lane, LaneSetup, Turn, run_lane, stored_lane
+
+TITLE_CHARACTERS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a turn goes: its conversation, everything said before its prompt, and the prompt itself."""
+
+    conversation: Conversation
+    before: list[StoredMessage]
+    prompt: StoredMessage
+
+
+class Conversations:
+    """The conversations of one installation and the turns running in them, at most one in each."""
+
+    def __init__(self, store: Store, live: LiveMetrics, router: Router) -> None:
+        self._store = store
+        self._live = live
+        self._router = router
+        self._turns: dict[str, Turn] = {}
+        self._busy: set[str] = set()
+
+    async def start_turn(
+        self, text: str, lanes: Sequence[LaneSetup], *, conversation_id: str | None = None, kind: str = "chat"
+    ) -> Turn:
+        """Sends a prompt to one or more lanes of a conversation, a new one when no id is given.
+
+        Returns once the prompt and the call rows are committed; no byte leaves before. The turn then goes on by itself.
+
+        Raises:
+            InvalidRequest: nothing to send, or too much of it.
+            ConversationBusy: an answer is still running there.
+            NotFound: no such conversation.
+        """
+        text = _checked(text)
+        with self._claimed(conversation_id or token_hex(16)) as claimed:
+            now = time.time_ns() // 1_000_000
+            if conversation_id:
+                conversation = await asyncio.to_thread(self._store.conversation, conversation_id)
+                history = await asyncio.to_thread(self._store.messages, conversation_id)
+            else:
+                conversation = Conversation(claimed, kind, title_of(text), {}, now, now)
+                history = []
+            prompt = StoredMessage(
+                id=token_hex(16),
+                conversation_id=claimed,
+                turn=history[-1].turn + 1 if history else 0,
+                lane=0,
+                version=0,
+                role=MessageRole.USER,
+                content=text,
+                thinking="",
+                state=LaneState.DONE,
+                facts={},
+                created_at=now,
+            )
+            return await self._launch(_Place(conversation, history, prompt), dict(enumerate(lanes)), {})
+
+    async def answer_again(self, conversation_id: str, lanes: Mapping[int, LaneSetup]) -> Turn:
+        """Answers the last prompt of a conversation once more in the given lanes; the earlier answers stay stored.
+
+        Raises:
+            ConversationBusy, NotFound: as `start_turn`.
+            InvalidRequest: nothing was asked yet.
+        """
+        with self._claimed(conversation_id):
+            conversation = await asyncio.to_thread(self._store.conversation, conversation_id)
+            history = await asyncio.to_thread(self._store.messages, conversation_id)
+            if not history:
+                raise InvalidRequest("There is nothing to answer yet. Send a message first.")
+            number = history[-1].turn
+            prompt = next(m for m in history if m.turn == number and m.role == MessageRole.USER)
+            before = [message for message in history if message.turn < number]
+            versions = {m.lane: m.version + 1 for m in history if m.turn == number and m is not prompt}
+            return await self._launch(_Place(conversation, before, prompt), lanes, versions)
+
+    def turn(self, conversation_id: str) -> Turn | None:
+        """The turn running in a conversation, if one is."""
+        return self._turns.get(conversation_id)
+
+    def transcript(self, conversation_id: str) -> Transcript:
+        """A conversation with everything said in it, running answers as they stand now.
+
+        Raises:
+            NotFound: no such conversation.
+        """
+        turn = self._turns.get(conversation_id)
+        running = {lane.id: lane for lane in turn.lanes} if turn else {}
+        conversation = self._store.conversation(conversation_id)
+        exchanges = exchanges_of(self._store.messages(conversation_id), self._store.calls_of(conversation_id))
+        if not running:
+            return Transcript(conversation, exchanges)
+        last = exchanges[-1]
+        answers = tuple(running[a.id].answer() if a.id in running else a for a in last.answers)
+        return Transcript(conversation, (*exchanges[:-1], replace(last, answers=answers)))
+
+    async def delete(self, conversation_id: str) -> None:
+        """Stops what runs there, then deletes the conversation for good; its calls keep only their numbers."""
+        turn = self._turns.get(conversation_id)
+        if turn:
+            turn.stop()
+            await turn.wait()
+        await asyncio.wrap_future(self._store.delete(conversation_id))
+
+    async def rename(self, conversation_id: str, title: str) -> None:
+        """Gives a conversation another title.
+
+        Raises:
+            InvalidRequest: an empty title.
+        """
+        if is_blank(title):
+            raise InvalidRequest("The title is empty. Type at least one visible character.", "title")
+        await asyncio.wrap_future(self._store.rename(conversation_id, title_of(title)))
+
+    async def close(self) -> None:
+        """Ends running answers as interrupted and waits until they are saved."""
+        turns = list(self._turns.values())
+        for turn in turns:
+            turn.interrupt()
+        await asyncio.gather(*(turn.wait() for turn in turns))
+
+    @contextmanager
+    def _claimed(self, conversation_id: str) -> Iterator[str]:
+        """Holds a conversation while a turn is being started in it."""
+        if conversation_id in self._busy or conversation_id in self._turns:
+            raise ConversationBusy
+        self._busy.add(conversation_id)
+        try:
+            yield conversation_id
+        finally:
+            self._busy.discard(conversation_id)
+
+    async def _launch(self, place: _Place, setups: Mapping[int, LaneSetup], versions: Mapping[int, int]) -> Turn:
+        """Saves the prompt, the empty answers and the call rows; then lets the lanes run."""
+        prompt = place.prompt
+        lanes = [Lane(token_hex(16), index, versions.get(index, 0), setup) for index, setup in setups.items()]
+        turn = Turn(prompt.conversation_id, prompt.turn, prompt.content, prompt.id, lanes, prompt.created_at)
+        source = Source.COMPARE if place.conversation.kind == "compare" else Source.CHAT
+        place.conversation.updated_at = time.time_ns() // 1_000_000
+        place.conversation.settings = {"lanes": _all_setups(place.conversation, setups)}
+        saved = [self._store.save_conversation(place.conversation), self._store.save_message(prompt)]
+        for lane in lanes:
+            self._aim(lane, place, source)
+            saved.append(self._store.save_message(stored_lane(lane, turn, lane.state)))
+            if lane.attempt:
+                saved.append(lane.attempt.saved)
+        await asyncio.gather(*map(asyncio.wrap_future, saved))
+        self._run(turn)
+        return turn
+
+    def _aim(self, lane: Lane, place: _Place, source: Source) -> None:
+        """Finds the lane its provider and begins the attempt; a lane that can't be sent fails with its reason."""
+        prompt = _prompt(lane, place)
+        try:
+            route = self._router.route(lane.setup.provider, prompt)
+            route.provider.require_configured()
+        except UserError as error:
+            lane.state = lane.fail(error)
+            return
+        lane.provider, lane.receipt = route.provider, route.receipt
+        lane.attempt = Attempt.begin(
+            route.provider,
+            prompt,
+            self._store,
+            self._live,
+            source=source,
+            conversation_id=place.conversation.id,
+            lane_id=lane.id,
+            strategy=route.strategy,
+        )
+
+    def _run(self, turn: Turn) -> None:
+        self._turns[turn.conversation_id] = turn
+        for lane in turn.lanes:
+            if lane.attempt:
+                lane.task = asyncio.create_task(run_lane(lane, turn, self._store))
+                lane.task.add_done_callback(lambda _: self._forget(turn))
+        self._forget(turn)
+
+    def _forget(self, turn: Turn) -> None:
+        if not turn.running and self._turns.get(turn.conversation_id) is turn:
+            del self._turns[turn.conversation_id]
+
+
+def title_of(text: str) -> str:
+    """The first words of a text on one line, at most `TITLE_CHARACTERS`."""
+    line = " ".join(clean_text(text[:1000]).split())
+    if len(line) <= TITLE_CHARACTERS:
+        return line
+    return line[:TITLE_CHARACTERS].rsplit(" ", 1)[0] + " …"
+
+
+def _checked(text: str) -> str:
+    text = clean_text(text)
+    if is_blank(text):
+        raise InvalidRequest("Nothing to send: the message has no visible character.", "message")
+    if len(text) > MAX_CHARACTERS:
+        raise InvalidRequest(f"The message has {len(text):,} characters; the limit is {MAX_CHARACTERS:,}.", "message")
+    return text
+
+
+def _prompt(lane: Lane, place: _Place) -> Prompt:
+    """System prompt, all that was said in this lane before (of several answers the latest), and the new message."""
+    latest: dict[tuple[int, str], StoredMessage] = {}
+    for message in place.before:
+        if message.role == MessageRole.USER or (message.lane == lane.index and message.content):
+            latest[message.turn, message.role] = message
+    said = [*latest.values(), place.prompt]
+    system = [Message.of(MessageRole.SYSTEM, lane.setup.system)] if lane.setup.system else []
+    return Prompt(
+        messages=(*system, *(Message.of(message.role, message.content) for message in said)),
+        model=lane.setup.model,
+        temperature=lane.setup.temperature,
+        max_tokens=lane.setup.max_tokens,
+    )
+
+
+def _all_setups(conversation: Conversation, setups: Mapping[int, LaneSetup]) -> list[dict[str, Any]]:
+    """The conversation's lanes with the given ones changed, as they are to be opened again."""
+    lanes = dict(enumerate(conversation.settings.get("lanes", [])))
+    lanes.update({index: setup.model_dump() for index, setup in setups.items()})
+    return [lanes[index] for index in sorted(lanes)]

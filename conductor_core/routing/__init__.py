@@ -1,0 +1,1 @@
+"""From a prompt to a provider: the choice, and the measuring around every attempt."""

@@ -1,0 +1,209 @@
+"""One attempt at one provider, measured: the wrapper that writes the call row and feeds the live counters."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import Future
+from contextlib import aclosing
+from secrets import token_hex
+
+import structlog
+
+from conductor_core.errors import ProviderError
+from conductor_core.kinds import FAILURES, CostKind, FinishReason, Outcome, Source
+from conductor_core.metrics.call import Call
+from conductor_core.metrics.live import LiveMetrics
+from conductor_core.pricing import FREE, estimate_tokens
+from conductor_core.prompt import Prompt
+from conductor_core.providers import BaseProvider, Chunk, Completion, Usage
+from conductor_core.store.database import Store
+
+_log = structlog.get_logger()
+
+_REFUSED_UNBILLED = frozenset(
+    {
+        Outcome.BAD_REQUEST,
+        Outcome.AUTH,
+        Outcome.FORBIDDEN,
+        Outcome.NOT_FOUND,
+        Outcome.TOO_LARGE,
+        Outcome.RATE_LIMITED,
+        Outcome.QUOTA,
+        Outcome.OVERLOADED,
+        Outcome.CONNECTION,
+    }
+)
+"""Refused before any work was done: no vendor bills these, so they cost nothing instead of "unknown"."""
+
+
+class Attempt:
+    """One attempt: `begin`, then `complete` or `stream` once. Its row is final when either has ended, however it ended.
+
+    Attributes:
+        call: the row, filled in as the attempt goes on.
+        saved: resolved once the row as it stood last is committed.
+    """
+
+    def __init__(self, provider: BaseProvider, prompt: Prompt, call: Call, store: Store, live: LiveMetrics) -> None:
+        self.provider = provider
+        self.prompt = prompt
+        self.call = call
+        self._store = store
+        self._live = live
+        self._started = time.perf_counter()
+        self._characters = 0
+        self._usage: Usage | None = None
+        self.interrupted = False
+        self.saved: Future[None] = store.save_call(call)
+
+    @classmethod
+    def begin(
+        cls,
+        provider: BaseProvider,
+        prompt: Prompt,
+        store: Store,
+        live: LiveMetrics,
+        *,
+        source: Source,
+        request_id: str | None = None,
+        conversation_id: str | None = None,
+        lane_id: str | None = None,
+        strategy: str | None = None,
+    ) -> Attempt:
+        """Queues the running row. Await `saved` where a byte may only leave once it is committed."""
+        call = Call(
+            id=token_hex(16),
+            request_id=request_id or token_hex(16),
+            attempt=0,
+            source=source,
+            conversation_id=conversation_id,
+            lane_id=lane_id,
+            provider=provider.name,
+            model=prompt.model or provider.default_model or "",
+            model_served=None,
+            strategy=strategy,
+            fallback_from=None,
+            started_at=time.time_ns() // 1_000_000,
+        )
+        return cls(provider, prompt, call, store, live)
+
+    async def complete(self) -> Completion:
+        """The whole answer. Raises what the provider raises."""
+        self._started = time.perf_counter()
+        try:
+            completion = await self.provider.chat_completion(self.prompt)
+            self._take(completion.text, completion.thinking, completion.finish_reason, completion.usage)
+            self.call.model_served = completion.model
+            self._finish(self._outcome())
+        except ProviderError as error:
+            self._fail(error)
+            raise
+        except asyncio.CancelledError:
+            self._finish(self._cut_short())
+            raise
+        except Exception as error:  # the boundary: an attempt always ends as a row and a ProviderError
+            raise self._unforeseen(error) from error
+        return completion
+
+    async def stream(self) -> AsyncIterator[Chunk]:
+        """The answer as it comes. Raises what the provider raises; closing it early makes the call `cancelled`."""
+        self._started = time.perf_counter()
+        call = self.call
+        try:
+            async with aclosing(self.provider.stream_completion(self.prompt)) as chunks:  # type: ignore[type-var]  # ours are generators
+                async for chunk in chunks:
+                    if call.ttft_ms is None and (chunk.text or chunk.thinking):
+                        call.ttft_ms = self.elapsed_ms
+                    self._take(chunk.text, chunk.thinking, chunk.finish_reason, chunk.usage)
+                    if chunk.model:
+                        call.model_served = chunk.model
+                    yield chunk
+            self._finish(self._outcome())
+        except ProviderError as error:
+            self._fail(error)
+            raise
+        except (asyncio.CancelledError, GeneratorExit):
+            self._finish(self._cut_short())
+            raise
+        except Exception as error:  # the boundary: an attempt always ends as a row and a ProviderError
+            raise self._unforeseen(error) from error
+
+    @property
+    def elapsed_ms(self) -> float:
+        return (time.perf_counter() - self._started) * 1000
+
+    @property
+    def usage_so_far(self) -> Usage:
+        """What the provider reported, else our estimate of what went out and came in."""
+        return self._usage or Usage(
+            prompt_tokens=estimate_tokens(self.prompt.characters),
+            completion_tokens=estimate_tokens(self._characters),
+            estimated=True,
+        )
+
+    def _take(self, text: str, thinking: str, finish_reason: FinishReason | None, usage: Usage | None) -> None:
+        self._characters += len(text) + len(thinking)
+        if finish_reason:
+            self.call.finish_reason = finish_reason
+        if usage:
+            self._usage = usage
+
+    def _outcome(self) -> Outcome:
+        match self.call.finish_reason:
+            case FinishReason.LENGTH:
+                return Outcome.LENGTH
+            case FinishReason.SAFETY | FinishReason.RECITATION:
+                return Outcome.BLOCKED
+        return Outcome.OK if self._characters else Outcome.EMPTY
+
+    def _cut_short(self) -> Outcome:
+        return Outcome.INTERRUPTED if self.interrupted else Outcome.CANCELLED
+
+    def _fail(self, error: ProviderError) -> None:
+        self.call.http_status = error.status
+        self.call.error = str(error)[:500]
+        self._finish(error.kind)
+
+    def _unforeseen(self, error: Exception) -> ProviderError:
+        """A fault of our own, told as one that can be quoted; the log has the rest."""
+        _log.error("attempt failed unforeseen", request_id=self.call.request_id, exc_info=error)
+        told = ProviderError(
+            f"{self.provider.vendor.label}'s answer could not be read: a fault in Conductor. "
+            f"Try again, or quote {self.call.request_id} in a report.",
+            provider=self.provider.name,
+            kind=Outcome.BAD_RESPONSE,
+        )
+        self._fail(told)
+        return told
+
+    def _finish(self, outcome: Outcome) -> None:
+        call = self.call
+        call.latency_ms = self.elapsed_ms
+        call.outcome = outcome
+        if outcome in _REFUSED_UNBILLED and not self._characters:
+            call.cost_usd, call.cost_kind = 0.0, CostKind.FREE
+        else:
+            self._charge(self.usage_so_far)
+        self.provider.update_metrics(call.latency_ms, outcome not in FAILURES, call.error)
+        self._live.record(call)
+        self.saved = self._store.save_call(call)
+
+    def _charge(self, usage: Usage) -> None:
+        call = self.call
+        call.prompt_tokens = usage.prompt_tokens
+        call.completion_tokens = usage.completion_tokens
+        call.thinking_tokens = usage.thinking_tokens
+        call.cost_usd, call.cost_kind = cost_of(self.provider, (call.model_served, call.model), usage)
+
+
+def cost_of(provider: BaseProvider, models: tuple[str | None, ...], usage: Usage) -> tuple[float | None, CostKind]:
+    """USD and how it is known, at the price of the first of `models` that has one."""
+    if provider.vendor.price_list == FREE:
+        return 0.0, CostKind.FREE
+    for model in models:
+        usd = provider.estimate_cost(usage, model) if model else None
+        if usd is not None:
+            return usd, CostKind.ESTIMATED if usage.estimated else CostKind.REPORTED
+    return None, CostKind.UNKNOWN

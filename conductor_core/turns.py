@@ -1,0 +1,275 @@
+"""Turn and Lane: answers in progress. They live on the event loop, not in a page; a page only looks.
+
+Chat is a turn with one lane, Compare a turn with several. A page on another thread may read every attribute and call
+`stop`; all else happens on the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import time
+from collections.abc import Sequence
+from contextlib import aclosing
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from conductor_core.answers import Answer, Exchange, Failure
+from conductor_core.errors import ConductorError, ProviderError
+from conductor_core.kinds import CostKind, FinishReason, LaneState, Outcome
+from conductor_core.models import MAX_CHARACTERS, CleanText, MessageRole, ModelName, ProviderName
+from conductor_core.providers import BaseProvider, Chunk
+from conductor_core.routing.attempt import Attempt, cost_of
+from conductor_core.store.database import Store
+from conductor_core.store.records import StoredMessage
+
+CHECKPOINT_SECONDS = 1.0
+CHECKPOINT_CHARACTERS = 2048
+
+
+class LaneSetup(BaseModel):
+    """What one lane is asked with. The bounds are `ChatRequest`'s."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_errors=True, frozen=True)
+
+    provider: ProviderName = "auto"
+    model: ModelName | None = None
+    temperature: Annotated[float, Field(ge=0.0, le=2.0)] = 0.7
+    max_tokens: Annotated[int, Field(ge=1, le=4000)] = 1000
+    system: Annotated[CleanText, Field(max_length=MAX_CHARACTERS)] = ""
+
+
+class Lane:
+    """One answer in progress: its text so far, its state, its figures."""
+
+    def __init__(self, message_id: str, index: int, version: int, setup: LaneSetup) -> None:
+        self.id = message_id
+        self.index = index
+        self.version = version
+        self.setup = setup
+        self.state = LaneState.WAITING
+        self.provider: BaseProvider | None = None
+        self.attempt: Attempt | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.ending = False
+        self.receipt: dict[str, Any] | None = None
+        self.failure: Failure | None = None
+        self.created_at = time.time_ns() // 1_000_000
+        self._text = io.StringIO()
+        self._thinking = io.StringIO()
+
+    @property
+    def text(self) -> str:
+        return self._text.getvalue()
+
+    @property
+    def thinking(self) -> str:
+        return self._thinking.getvalue()
+
+    def add(self, chunk: Chunk) -> int:
+        """Takes a chunk in; returns the number of characters it brought."""
+        if chunk.text:
+            self._text.write(chunk.text)
+            self.state = LaneState.STREAMING
+        if chunk.thinking:
+            self._thinking.write(chunk.thinking)
+        return len(chunk.text) + len(chunk.thinking)
+
+    def fail(self, error: ConductorError) -> LaneState:
+        """Notes why the lane ended; returns the state it ends in. What has arrived is kept and called incomplete."""
+        kind = error.kind if isinstance(error, ProviderError) else None
+        detail = error.detail if isinstance(error, ProviderError) else ""
+        self.failure = Failure(str(error), detail, kind)
+        return LaneState.INCOMPLETE if self._text.tell() else LaneState.FAILED
+
+    def answer(self) -> Answer:
+        """The lane as it stands now. Figures of a running lane are live estimates."""
+        known = self._figures() if self.attempt else {}
+        provider = self.provider.name if self.provider else self.setup.provider
+        model = (self.provider.default_model or "") if self.provider else ""
+        return Answer(
+            id=self.id,
+            lane=self.index,
+            provider=provider,
+            model=known.pop("model", self.setup.model or model),
+            state=self.state,
+            text=self.text,
+            thinking=self.thinking,
+            failure=self.failure,
+            receipt=self.receipt,
+            created_at=self.created_at,
+            setup=self.setup.model_dump(),
+            **known,
+        )
+
+    def _figures(self) -> dict[str, Any]:
+        assert self.attempt
+        assert self.provider
+        call, attempt = self.attempt.call, self.attempt
+        known: dict[str, Any] = {
+            "model": call.model_served or call.model,
+            "ttft_ms": call.ttft_ms,
+            "latency_ms": call.latency_ms or attempt.elapsed_ms,
+            "request_id": call.request_id,
+        }
+        if call.outcome is Outcome.RUNNING:
+            usage = attempt.usage_so_far
+            usd, kind = cost_of(self.provider, (call.model_served, call.model), usage)
+            writing = known["latency_ms"] - (call.ttft_ms or 0.0)
+            fast = usage.completion_tokens / writing * 1000 if call.ttft_ms and writing > 0 else None
+            return known | {
+                "prompt_tokens": usage.prompt_tokens,
+                "completion_tokens": usage.completion_tokens or None,
+                "tokens_per_second": fast,
+                "cost_usd": usd,
+                "cost_kind": CostKind.ESTIMATED if kind is CostKind.REPORTED else kind,
+            }
+        return known | {
+            "prompt_tokens": call.prompt_tokens,
+            "completion_tokens": call.completion_tokens,
+            "thinking_tokens": call.thinking_tokens,
+            "tokens_per_second": call.tokens_per_second,
+            "cost_usd": call.cost_usd,
+            "cost_kind": call.cost_kind,
+            "finish_reason": call.finish_reason,
+        }
+
+
+class Turn:
+    """One prompt sent to one or more lanes of a conversation."""
+
+    def __init__(
+        self, conversation_id: str, number: int, prompt: str, prompt_id: str, lanes: Sequence[Lane], created_at: int
+    ) -> None:
+        self.conversation_id = conversation_id
+        self.number = number
+        self.prompt = prompt
+        self.prompt_id = prompt_id
+        self.lanes = tuple(lanes)
+        self.created_at = created_at
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def running(self) -> bool:
+        return any(lane.state.running for lane in self.lanes)
+
+    def stop(self, lane_index: int | None = None) -> None:
+        """Stops one lane or all of them; from any thread. What has arrived is kept, the upstream call ends at once."""
+        for lane in self.lanes:
+            if lane_index in (None, lane.index):
+                self._loop.call_soon_threadsafe(_cancel, lane)
+
+    def interrupt(self) -> None:
+        """Ends every lane because the process ends: its answers become `interrupted`. On the loop only."""
+        for lane in self.lanes:
+            if lane.attempt:
+                lane.attempt.interrupted = True
+            _cancel(lane)
+
+    def exchange(self) -> Exchange:
+        """The turn as it stands now."""
+        return Exchange(
+            self.number, self.prompt, self.prompt_id, self.created_at, tuple(lane.answer() for lane in self.lanes)
+        )
+
+    async def wait(self) -> None:
+        """Until every lane has ended."""
+        await asyncio.gather(*(lane.task for lane in self.lanes if lane.task))
+
+
+def _cancel(lane: Lane) -> None:
+    if lane.task and not lane.ending:
+        lane.ending = True
+        lane.task.cancel()
+
+
+async def run_lane(lane: Lane, turn: Turn, store: Store) -> None:
+    """Drives one lane to its end and saves it. Never raises: every end is a state of the lane.
+
+    The answer is checkpointed within `CHECKPOINT_SECONDS` of each change, or every 2 KB (an eighth of a long answer),
+    so that a killed process loses about a second.
+    """
+    attempt = lane.attempt
+    assert attempt
+    checkpoint = _Checkpoint(lane, store)
+    state = LaneState.DONE
+    try:
+        async with aclosing(attempt.stream()) as chunks:
+            async for chunk in chunks:
+                checkpoint.grew(lane.add(chunk))
+    except ProviderError as error:
+        state = lane.fail(error)
+    except asyncio.CancelledError:
+        state = LaneState.INTERRUPTED if attempt.interrupted else LaneState.STOPPED
+    if state is LaneState.DONE and attempt.call.finish_reason in (FinishReason.SAFETY, FinishReason.RECITATION):
+        lane.failure = Failure(blocked_sentence(attempt), kind=Outcome.BLOCKED)
+    lane.ending = True
+    checkpoint.close()
+    written = store.save_message(stored_lane(lane, turn, state))
+    await asyncio.wait([asyncio.wrap_future(attempt.saved), asyncio.wrap_future(written)])
+    lane.state = state
+
+
+def blocked_sentence(attempt: Attempt) -> str:
+    """Why there is no (more) answer, when the provider blocked it."""
+    label = attempt.provider.vendor.label
+    if attempt.call.finish_reason is FinishReason.RECITATION:
+        return f"{label} stopped: the answer came too close to a text it may not recite. Rephrase the question."
+    return f"{label} blocked this for safety reasons. Rephrase the question or ask another provider."
+
+
+def stored_lane(lane: Lane, turn: Turn, state: LaneState) -> StoredMessage:
+    """The lane as a row of `messages`."""
+    facts: dict[str, Any] = {"setup": lane.setup.model_dump(), "receipt": lane.receipt}
+    if lane.attempt is None:
+        facts |= {"provider": lane.setup.provider, "model": lane.setup.model or ""}
+    if lane.failure:
+        facts["failure"] = {
+            "sentence": lane.failure.sentence,
+            "detail": lane.failure.detail,
+            "kind": lane.failure.kind,
+        }
+    return StoredMessage(
+        id=lane.id,
+        conversation_id=turn.conversation_id,
+        turn=turn.number,
+        lane=lane.index,
+        version=lane.version,
+        role=MessageRole.ASSISTANT,
+        content=lane.text,
+        thinking=lane.thinking,
+        state=state,
+        facts=facts,
+        created_at=lane.created_at,
+    )
+
+
+class _Checkpoint:
+    """Saves a growing answer now and then: soon after it changed, sooner when it grew a lot."""
+
+    def __init__(self, lane: Lane, store: Store) -> None:
+        self._lane = lane
+        self._store = store
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._unsaved = 0
+        self._saved = 0
+
+    def grew(self, characters: int) -> None:
+        self._unsaved += characters
+        if self._unsaved > max(CHECKPOINT_CHARACTERS, self._saved // 8):
+            self._save()
+        elif self._timer is None and characters:
+            self._timer = self._loop.call_later(CHECKPOINT_SECONDS, self._save)
+
+    def close(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+
+    def _save(self) -> None:
+        self.close()
+        self._timer = None
+        self._saved += self._unsaved
+        self._unsaved = 0
+        self._store.checkpoint(self._lane.id, self._lane.text, self._lane.thinking, self._lane.state)
