@@ -72,6 +72,7 @@ VENDORS: tuple[Vendor, ...] = (
         default_model="mistral-small-latest",
         price_list="mistral",
         stream_usage=False,
+        seed_field="random_seed",
     ),
     Vendor(
         "deepseek",
@@ -102,6 +103,7 @@ VENDORS: tuple[Vendor, ...] = (
         base_url_variable="TOGETHER_BASE_URL",
         default_model="meta-llama/Llama-3.3-70B-Instruct-Turbo",
         price_list="together",
+        takes_top_k=True,
     ),
     Vendor(
         "openrouter",
@@ -112,10 +114,13 @@ VENDORS: tuple[Vendor, ...] = (
         base_url_variable="OPENROUTER_BASE_URL",
         default_model="meta-llama/llama-3.3-70b-instruct",
         price_list="openrouter",
+        takes_top_k=True,
     ),
     Vendor("ollama", "Ollama", "openai", base_url_variable="OLLAMA_BASE_URL", price_list=FREE),
-    Vendor("lmstudio", "LM Studio", "openai", base_url_variable="LMSTUDIO_BASE_URL", price_list=FREE),
-    Vendor("vllm", "vLLM", "openai", key_variables=("VLLM_API_KEY",), base_url_variable="VLLM_BASE_URL"),
+    Vendor("lmstudio", "LM Studio", "openai", base_url_variable="LMSTUDIO_BASE_URL", price_list=FREE, takes_top_k=True),
+    Vendor(
+        "vllm", "vLLM", "openai", key_variables=("VLLM_API_KEY",), base_url_variable="VLLM_BASE_URL", takes_top_k=True
+    ),
     Vendor("local", "SmolLM2 (local)", "local", default_model="smollm2-135m", price_list=FREE),
 )
 
@@ -218,7 +223,7 @@ def _endpoint_vendor(name: str) -> Vendor:
         raise SettingsError(
             f"CONDUCTOR_ENDPOINTS__{name.upper()}__BASE_URL: the name must be a letter, then up to 31 letters, digits or _."
         )
-    return replace(Vendor("", public, "openai"), name=f"custom:{public}")
+    return replace(Vendor("", public, "openai", takes_top_k=True), name=f"custom:{public}")
 
 
 def _settings_name(provider: str) -> str:

@@ -64,6 +64,8 @@ class Vendor:
         price_list: its id in genai-prices; None: prices are unknown. `free`: it costs nothing.
         max_tokens_field: what the dialect calls the answer's limit.
         stream_usage: whether it understands `stream_options: {include_usage: true}`.
+        takes_top_k: whether it takes `top_k`, which OpenAI itself and its strict imitators refuse.
+        seed_field: what the dialect calls the seed.
     """
 
     name: str
@@ -76,6 +78,8 @@ class Vendor:
     price_list: str | None = None
     max_tokens_field: str = "max_tokens"
     stream_usage: bool = True
+    takes_top_k: bool = False
+    seed_field: str = "seed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,406 @@
+"""The only HTTP client. Dialects hand it bytes and get parsed JSON or a stream of parsed events; every fault of the
+transport leaves it as a `ProviderError`. It retries nothing: that is decided elsewhere, once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import orjson
+
+from conductor_core.errors import InvalidRequest, ProviderError
+from conductor_core.kinds import Outcome
+from conductor_core.providers.address import GuardedResolver, Target, check_base_url
+from conductor_core.providers.base import Endpoint, Vendor
+from conductor_core.providers.faults import Faults, SilenceTimeout, TotalTimeout, looks_like_page
+from conductor_core.providers.sse import SSEDecoder
+from conductor_core.redaction import Redactor
+from conductor_core.settings import Settings
+
+__all__ = ["EventStream", "Target", "Wire", "check_base_url"]
+
+WHOLE_ANSWER_FACTOR = 4
+"""An answer that is not streamed has its first byte when it is complete: it may take this many times as long."""
+
+_MALFORMED_ALLOWED = 3
+_ERROR_BODY_BYTES = 65_536
+_LINGER = 0.1
+"""Seconds a stream may take to end after its last event; a connection that ends in time is used again."""
+
+_STREAM_TYPES = frozenset({"text/event-stream", "text/plain", "application/octet-stream"})
+_CLIENT_FAULTS = (aiohttp.ClientError, TimeoutError, OSError, SilenceTimeout, TotalTimeout)
+
+_log = logging.getLogger(__name__)
+
+
+class Wire:
+    """HTTP for all providers: one session for the process, made on the running loop at the first call.
+
+    (Addresses typed into a public installation's Settings get a session of their own, so that no connection that the
+    owner's word opened is ever reused for them.)
+
+    Args:
+        settings: deadlines and the limit of an answer's size.
+        redactor: learns every key that passes, and cleans what upstream says.
+    """
+
+    def __init__(self, settings: Settings, redactor: Redactor) -> None:
+        self._settings = settings
+        self._redactor = redactor
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        connect, total = settings.connect_timeout, settings.total_timeout
+        whole = min(total, settings.first_byte_timeout * WHOLE_ANSWER_FACTOR)
+        self._post_timeout = aiohttp.ClientTimeout(total=whole, sock_connect=connect)
+        self._get_timeout = aiohttp.ClientTimeout(total=min(total, settings.first_byte_timeout), sock_connect=connect)
+        self._stream_timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect)
+
+    def target(self, vendor: Vendor, endpoint: Endpoint, headers: Mapping[str, str]) -> Target:
+        """A provider's address, prepared once for all its calls.
+
+        Raises:
+            ProviderError: the base URL may not be used; of kind `connection`.
+        """
+        if endpoint.key:
+            self._redactor.learn(endpoint.key)
+        common = {"Content-Type": "application/json", "Accept-Encoding": "identity", "User-Agent": "conductor"}
+        try:
+            return Target(vendor, endpoint, {**common, **headers})
+        except InvalidRequest as error:
+            sentence = f"{vendor.label} can't be reached. {error}"
+            raise ProviderError(sentence, provider=vendor.name, kind=Outcome.CONNECTION) from error
+
+    async def get_json(self, target: Target, path: str) -> Any:
+        """A parsed JSON answer to a GET.
+
+        Raises:
+            ProviderError: any fault.
+        """
+        return await self._exchange("GET", target, path, None, "", self._get_timeout)
+
+    async def post_json(self, target: Target, path: str, body: bytes, model: str = "") -> dict[str, Any]:
+        """A parsed JSON object, the answer to a POST of `body`.
+
+        Args:
+            model: what the call asks for, to be named when it does not exist.
+
+        Raises:
+            ProviderError: any fault.
+        """
+        answer = await self._exchange("POST", target, path, body, model, self._post_timeout)
+        if not isinstance(answer, dict):
+            raise self.faults(target, model).bad_response("sent an unreadable answer. Check its base URL.")
+        return answer
+
+    async def stream(
+        self, target: Target, path: str, body: bytes, model: str = "", *, force_close: bool = False
+    ) -> EventStream:
+        """POSTs `body` and returns its answer once the first bytes are there, for `async with await wire.stream(…)`.
+
+        Args:
+            model: what the call asks for, to be named when it does not exist.
+            force_close: the server drops kept connections after a stream, so close it instead of keeping it.
+
+        Raises:
+            ProviderError: any fault up to the first bytes.
+        """
+        faults = self.faults(target, model)
+        response: aiohttp.ClientResponse | None = None
+        started = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(min(self._settings.first_byte_timeout, self._settings.total_timeout)):
+                response = await self._send("POST", target, path, body, self._stream_timeout)
+                if response.status != 200 or response.content_type not in _STREAM_TYPES:
+                    raise await _refusal(response, faults)
+                first = await response.content.readany()
+            stream = EventStream(response, faults, first, self._settings, started, force_close)
+            response = None
+            return stream
+        except aiohttp.ClientError as error:
+            raise faults.of_exception(error, answering=response is not None) from error
+        except TimeoutError as error:
+            raise faults.timeout("sent nothing in time.") from error
+        except OSError as error:
+            raise faults.of_exception(error, answering=False) from error
+        finally:
+            if response is not None:
+                response.close()
+
+    def faults(self, target: Target, model: str) -> Faults:
+        """What turns this call's faults into errors."""
+        return Faults(target, model, self._redactor)
+
+    async def close(self) -> None:
+        """Closes every connection; calls still running end with a fault."""
+        sessions, self._sessions = list(self._sessions.values()), {}
+        for session in sessions:
+            await session.close()
+
+    async def _exchange(
+        self, method: str, target: Target, path: str, body: bytes | None, model: str, timeout: aiohttp.ClientTimeout
+    ) -> Any:
+        response: aiohttp.ClientResponse | None = None
+        try:
+            response = await self._send(method, target, path, body, timeout)
+            if response.status != 200:
+                raise await _refusal(response, self.faults(target, model))
+            raw = await _body(response, self._settings.max_answer_bytes)
+        except _CLIENT_FAULTS as error:
+            raise self.faults(target, model).of_exception(error, answering=response is not None) from error
+        finally:
+            if response is not None:
+                response.close()  # a connection whose answer was read to its end is kept all the same
+        if raw is None:
+            limit = self._settings.max_answer_bytes
+            raise self.faults(target, model).bad_response(
+                f"sent more than {_megabytes(limit)}, the limit of an answer."
+            )
+        try:
+            return orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            return self._second_reading(raw, response.content_type, self.faults(target, model))
+
+    def _second_reading(self, raw: bytes, content_type: str, faults: Faults) -> Any:
+        if looks_like_page(content_type, raw):
+            raise faults.web_page()
+        try:
+            return _lenient(raw)
+        except ValueError as error:
+            raise faults.bad_response("sent an unreadable answer. Retry or use another provider.") from error
+
+    async def _send(
+        self, method: str, target: Target, path: str, body: bytes | None, timeout: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse:
+        session = self._sessions.get(target.trusted) or self._open(target.trusted)
+        data = io.BytesIO(body) if body and len(body) > 1_000_000 else body  # aiohttp wants large ones as a file
+        return await session.request(
+            method, target.url(path), data=data, headers=target.headers, timeout=timeout, allow_redirects=False
+        )
+
+    def _open(self, trusted: bool) -> aiohttp.ClientSession:
+        resolver = GuardedResolver(trusted, self._settings.connect_timeout)
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, resolver=resolver),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+            trust_env=False,
+        )
+        self._sessions[trusted] = session
+        return session
+
+
+class EventStream:
+    """The events of one streamed answer, as lists of parsed payloads: one list per piece the network delivered.
+
+    Leaving its `async with` block, for whatever reason, closes the connection at once unless the answer was complete.
+    After the loop `done` says whether the server announced the end with `[DONE]`.
+    """
+
+    __slots__ = (
+        "_content",
+        "_decoder",
+        "_end",
+        "_faults",
+        "_first",
+        "_force_close",
+        "_last_bad",
+        "_limit",
+        "_loop",
+        "_malformed",
+        "_received",
+        "_response",
+        "_silence",
+        "_timer",
+        "_waiting_since",
+        "done",
+    )
+
+    def __init__(
+        self,
+        response: aiohttp.ClientResponse,
+        faults: Faults,
+        first: bytes,
+        settings: Settings,
+        started: float,
+        force_close: bool,
+    ) -> None:
+        self.done = False
+        self._response = response
+        self._content = response.content
+        self._faults = faults
+        self._first: bytes | None = first
+        self._force_close = force_close
+        self._decoder = SSEDecoder()
+        self._limit = settings.max_answer_bytes
+        self._received = 0
+        self._malformed = 0
+        self._last_bad = False
+        self._silence = settings.silence_timeout
+        self._end = started + settings.total_timeout
+        self._waiting_since: float | None = None
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(min(self._silence, settings.total_timeout), self._watch)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> list[Any]:
+        while not self.done:
+            data = await self._read()
+            events = self._parse(self._decoder.feed(data) if data else self._decoder.flush())
+            if events:
+                return events
+            if not data:
+                self._check_end()
+                raise StopAsyncIteration
+        await self._finish()
+        raise StopAsyncIteration
+
+    def error(self, event: Any) -> ProviderError:
+        """The fault that an error object among the events stands for."""
+        return self._faults.of_event(event)
+
+    def unreadable(self) -> ProviderError:
+        """The fault of an event that is JSON, yet not of the dialect."""
+        return self._faults.bad_response("sent an answer of an unknown shape. Check its base URL.")
+
+    def cut(self) -> ProviderError:
+        """The fault of a stream that ended without saying why."""
+        return self._faults.cut("ended its answer without a finish reason; it may be incomplete. Retry or continue.")
+
+    def close(self) -> None:
+        """Ends the upstream call; nothing happens when it had ended by itself."""
+        self._timer.cancel()
+        if self._force_close and self._response.connection is not None:
+            self._response.connection.close()
+        self._response.close()
+
+    async def _read(self) -> bytes:
+        """The next bytes; none at the end."""
+        if self._first is not None:
+            data, self._first = self._first, None
+        else:
+            self._waiting_since = self._loop.time()
+            try:
+                data = await self._content.readany()
+            except _CLIENT_FAULTS as error:
+                raise self._faults.of_exception(error, answering=True) from error
+            self._waiting_since = None
+        self._received += len(data)
+        if self._received > self._limit:
+            raise self._faults.cut(f"sent more than {_megabytes(self._limit)}; the answer was cut at this limit.")
+        return data
+
+    def _parse(self, payloads: list[bytes]) -> list[Any]:
+        events = []
+        for payload in payloads:
+            try:
+                events.append(orjson.loads(payload))
+                self._last_bad = False
+            except orjson.JSONDecodeError:
+                if payload.strip() == b"[DONE]":
+                    self.done = True
+                    break
+                if not payload.strip():
+                    continue
+                self._salvage(payload, events)
+        return events
+
+    def _salvage(self, payload: bytes, events: list[Any]) -> None:
+        """Reads again what orjson refuses and Python's own parser takes: half a surrogate pair as an escape."""
+        try:
+            events.append(_lenient(payload))
+        except ValueError as error:
+            self._malformed += 1
+            self._last_bad = True
+            _log.warning("skipped a malformed event, number %d of its stream", self._malformed)
+            if self._malformed > _MALFORMED_ALLOWED:
+                raise self._faults.cut("sent an answer that can't be read to its end. Retry it.") from error
+        else:
+            self._last_bad = False
+
+    def _check_end(self) -> None:
+        if self._last_bad:
+            raise self._faults.cut("broke off its answer. Retry or use another provider.")
+
+    async def _finish(self) -> None:
+        """Lets the connection end by itself, so that it can be used again."""
+        if self._force_close or self._content.at_eof():
+            return
+        try:
+            async with asyncio.timeout(_LINGER):
+                while await self._content.readany():
+                    pass
+        except _CLIENT_FAULTS:
+            return  # the answer is complete; close() drops the connection
+
+    def _watch(self) -> None:
+        """Runs once per deadline, not once per piece: looks whether one has passed, else when the next one may."""
+        now = self._loop.time()
+        silent_since = self._waiting_since or now
+        if now >= self._end:
+            self._content.set_exception(TotalTimeout())
+        elif now >= silent_since + self._silence:
+            self._content.set_exception(SilenceTimeout())
+        else:
+            self._timer = self._loop.call_at(min(silent_since + self._silence, self._end), self._watch)
+
+
+async def _refusal(response: aiohttp.ClientResponse, faults: Faults) -> ProviderError:
+    """What an answer that is not the one asked for means."""
+    body = await _body(response, _ERROR_BODY_BYTES) or b""
+    if response.status != 200:
+        return faults.of_status(response.status, response.headers, body)
+    if looks_like_page(response.content_type, body):
+        return faults.web_page()
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        answer = None
+    if isinstance(answer, dict) and answer.get("error"):
+        return faults.of_event(answer)
+    return faults.bad_response("did not stream its answer, although asked to. Check its base URL.")
+
+
+async def _body(response: aiohttp.ClientResponse, limit: int) -> bytes | None:
+    """The whole body, or None when it is larger than `limit` bytes."""
+    length = response.content_length
+    if length is not None and length <= limit and "Content-Encoding" not in response.headers:
+        return await response.read()
+    pieces: list[bytes] = []
+    received = 0
+    while piece := await response.content.readany():
+        received += len(piece)
+        if received > limit:
+            return None
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _lenient(payload: bytes) -> Any:
+    try:
+        return json.loads(payload, parse_constant=_refused)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _refused(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1_048_576:.3g} MB"
