@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text, text
 
 metadata = MetaData()
+
+
+def _partial(table: Table, name: str, column: str, rows: str) -> None:
+    Index(name, table.c[column], sqlite_where=text(rows), postgresql_where=text(rows))
+
 
 conversations = Table(
     "conversations",
@@ -34,6 +39,7 @@ messages = Table(
     Column("created_at", BigInteger, nullable=False),
     Index("messages_by_conversation", "conversation_id", "turn", "lane", "version"),
 )
+_partial(messages, "messages_unfinished", "state", "state IN ('waiting', 'streaming')")
 
 calls = Table(
     "calls",
@@ -63,6 +69,8 @@ calls = Table(
     Column("error", String(500)),
     Column("api_key_id", String(32)),
     Index("calls_by_time", "started_at"),
-    Index("calls_by_lane", "lane_id"),
     Index("calls_by_outcome", "outcome", "started_at"),
 )
+# Calls through the HTTP door have neither, and pay for neither.
+_partial(calls, "calls_by_conversation", "conversation_id", "conversation_id IS NOT NULL")
+_partial(calls, "calls_by_lane", "lane_id", "lane_id IS NOT NULL")

@@ -1,0 +1,200 @@
+"""The store: what the Conductor and the pages know of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import orjson
+from sqlalchemy import Engine, Executable, func, select, update
+
+from conductor_core.errors import NotFound
+from conductor_core.kinds import LaneState, Outcome
+from conductor_core.metrics.call import Call
+from conductor_core.store.lock import DataLock
+from conductor_core.store.records import Conversation, StoredMessage, call_from, conversation_from, message_from
+from conductor_core.store.saved import Saved
+from conductor_core.store.sqlite_file import (
+    prepare_file,
+    prepare_folder,
+    reading_engine,
+    refused_politely,
+    writing_engine,
+)
+from conductor_core.store.statements import Statements
+from conductor_core.store.tables import calls, conversations, messages
+from conductor_core.store.writer import Writer
+
+SEED_CALLS = 20_000
+"""How many of the newest calls `last_calls` looks at."""
+
+_call_row = attrgetter(*calls.c.keys())
+_conversation_row = attrgetter(*conversations.c.keys())
+_message_row = attrgetter(*messages.c.keys())
+_SETTINGS = conversations.c.keys().index("settings")
+_FACTS = messages.c.keys().index("facts")
+
+
+class Store:
+    """Conversations, messages and calls. Reads are synchronous, from any thread; writes are queued and return a
+    future resolved after their commit."""
+
+    def __init__(self, lock: DataLock, writing: Engine, reading: Engine) -> None:
+        self._lock = lock
+        self._writing = writing
+        self._reading = reading
+        self._statements = Statements(writing.dialect)
+        driver_connection = writing.raw_connection().driver_connection
+        assert driver_connection is not None
+        self.writer = Writer(driver_connection)
+
+    @classmethod
+    def open(cls, home: Path, *, durability: str = "normal", place: str = "") -> Store:
+        """Opens `conductor.db` in a folder, making both if they aren't there, and marks what a crash left running.
+
+        Args:
+            home: the folder; it and what is in it are for its owner only.
+            durability: "full" also outlasts a power cut, at a disk flush per commit; "normal" any crash of Conductor.
+            place: our own address, shown to whoever finds the database in use.
+
+        Raises:
+            AlreadyRunning: another process has it.
+            StoreError: it can't be used; the file is as it was.
+            DatabaseTooNew: a later version wrote it; the file is as it was.
+        """
+        prepare_folder(home)
+        with refused_politely(home):
+            lock = DataLock.take(home, place)
+        try:
+            path = home / "conductor.db"
+            prepare_file(path)
+            with refused_politely(path):
+                store = cls(lock, writing_engine(path, durability), reading_engine(path))
+                store._mark_interrupted()
+        except BaseException:
+            lock.release()
+            raise
+        store.writer.start()
+        return store
+
+    def close(self) -> None:
+        """Writes what is queued, closes every connection and lets go of the lock."""
+        self.writer.close()
+        self._reading.dispose()
+        self._writing.dispose()
+        self._lock.release()
+
+    def conversations(self, kind: str, limit: int = 100, offset: int = 0) -> list[Conversation]:
+        """Those of a kind ("chat" or "compare"), the last used first."""
+        wanted = select(conversations).where(conversations.c.kind == kind)
+        newest = wanted.order_by(conversations.c.updated_at.desc(), conversations.c.id)
+        return [conversation_from(row) for row in self._rows(newest.limit(limit).offset(offset))]
+
+    def conversation(self, id: str) -> Conversation:
+        """One conversation.
+
+        Raises:
+            NotFound: there is none, or it was deleted.
+        """
+        rows = self._rows(select(conversations).where(conversations.c.id == id))
+        if not rows:
+            raise NotFound
+        return conversation_from(rows[0])
+
+    def messages(self, conversation_id: str) -> list[StoredMessage]:
+        """All of a conversation, by turn, the user's before the answers, then by lane and version."""
+        wanted = select(messages).where(messages.c.conversation_id == conversation_id)
+        order = (messages.c.turn, messages.c.role.desc(), messages.c.lane, messages.c.version)
+        return [message_from(row) for row in self._rows(wanted.order_by(*order))]
+
+    def calls_of(self, conversation_id: str) -> list[Call]:
+        """Every attempt of a conversation, oldest first."""
+        wanted = select(calls).where(calls.c.conversation_id == conversation_id)
+        return self._calls(wanted.order_by(calls.c.started_at, calls.c.attempt))
+
+    def calls_between(self, since: int, until: int) -> list[Call]:
+        """Calls begun at `since` or later and before `until` (UTC ms), oldest first."""
+        wanted = select(calls).where(calls.c.started_at >= since, calls.c.started_at < until)
+        return self._calls(wanted.order_by(calls.c.started_at))
+
+    def recent_calls(self, limit: int, since: int = 0) -> list[Call]:
+        """The newest calls begun at `since` (UTC ms) or later, newest first."""
+        wanted = select(calls).where(calls.c.started_at >= since)
+        return self._calls(wanted.order_by(calls.c.started_at.desc()).limit(limit))
+
+    def call_columns(self, since_ms: int, until_ms: int, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+        """Some columns of the finished calls begun in [since, until) UTC ms, oldest first: for charts."""
+        wanted = select(*(calls.c[name] for name in columns)).where(
+            calls.c.started_at >= since_ms, calls.c.started_at < until_ms, calls.c.outcome != Outcome.RUNNING
+        )
+        return self._rows(wanted.order_by(calls.c.started_at))
+
+    def last_calls(self, per_provider: int) -> list[Call]:
+        """The newest finished calls of each provider, oldest first, among the newest `SEED_CALLS` of all."""
+        finished = select(calls.c.id, calls.c.provider, calls.c.started_at).where(calls.c.outcome != Outcome.RUNNING)
+        recent = finished.order_by(calls.c.started_at.desc()).limit(SEED_CALLS).subquery()
+        place = func.row_number().over(partition_by=recent.c.provider, order_by=recent.c.started_at.desc())
+        placed = select(recent.c.id, place.label("place")).subquery()
+        chosen = select(placed.c.id).where(placed.c.place <= per_provider)
+        return self._calls(select(calls).where(calls.c.id.in_(chosen)).order_by(calls.c.started_at))
+
+    def save_conversation(self, c: Conversation) -> Saved:
+        """Inserts it, or updates its title, settings and `updated_at`."""
+        row = _with_json(_conversation_row(c), _SETTINGS)
+        return self.writer.submit(self._statements.save_conversation, row, c.id)
+
+    def rename(self, id: str, title: str) -> Saved:
+        """Changes a title. A conversation that is gone stays gone."""
+        return self.writer.submit(self._statements.rename, (title, id), id)
+
+    def touch(self, id: str, updated_at: int) -> Saved:
+        """Notes when a conversation was last used (UTC ms)."""
+        return self.writer.submit(self._statements.touch, (updated_at, id), id)
+
+    def delete(self, id: str) -> Saved:
+        """Deletes a conversation and its messages, from the files as well; its calls keep only their numbers.
+
+        Backups made before a migration keep what was in them.
+        """
+        return self.writer.submit(self._statements.delete, (id,), id)
+
+    def save_message(self, m: StoredMessage) -> Saved:
+        """Inserts it, or updates its content, thinking, state and facts.
+
+        The future fails with `NotFound` if its conversation doesn't exist.
+        """
+        return self.writer.submit(self._statements.save_message, _with_json(_message_row(m), _FACTS), m.id)
+
+    def checkpoint(self, message_id: str, content: str, thinking: str, state: LaneState) -> Saved:
+        """Updates an answer that is being written."""
+        return self.writer.submit(self._statements.checkpoint, (content, thinking, state, message_id), message_id)
+
+    def save_call(self, call: Call) -> Saved:
+        """Inserts a call, or updates it: its start and its end are both this.
+
+        A running call may wait 2 ms for company, since its end often comes first and then is all that is written.
+        """
+        patient = call.outcome is Outcome.RUNNING
+        return self.writer.submit(self._statements.save_call, _call_row(call), call.id, patient=patient)
+
+    def _rows(self, statement: Executable) -> list[Any]:
+        with self._reading.connect() as connection:
+            return list(connection.execute(statement).all())
+
+    def _calls(self, statement: Executable) -> list[Call]:
+        return [call_from(row) for row in self._rows(statement)]
+
+    def _mark_interrupted(self) -> None:
+        """One process per file, so whatever is still running was left by one that died."""
+        unfinished = messages.c.state.in_([LaneState.WAITING, LaneState.STREAMING])
+        with self._writing.begin() as connection:
+            connection.execute(
+                update(calls).where(calls.c.outcome == Outcome.RUNNING).values(outcome=Outcome.INTERRUPTED)
+            )
+            connection.execute(update(messages).where(unfinished).values(state=LaneState.INTERRUPTED))
+
+
+def _with_json(row: tuple[Any, ...], column: int) -> tuple[Any, ...]:
+    return (*row[:column], orjson.dumps(row[column]).decode(), *row[column + 1 :])

@@ -1,0 +1,63 @@
+"""Conversations and messages as they are kept. Calls are in `metrics/call.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from conductor_core.kinds import CostKind, FinishReason, LaneState, Outcome, Source
+from conductor_core.metrics.call import Call
+from conductor_core.models import MessageRole
+
+
+@dataclass(slots=True)
+class Conversation:
+    """A chat or a comparison. Fields are the columns of `conversations`, in their order; times are UTC in ms."""
+
+    id: str
+    kind: str
+    title: str
+    settings: dict[str, Any]
+    created_at: int
+    updated_at: int
+
+
+@dataclass(slots=True)
+class StoredMessage:
+    """One message or one answer. Fields are the columns of `messages`, in their order; times are UTC in ms."""
+
+    id: str
+    conversation_id: str
+    turn: int
+    lane: int
+    version: int
+    role: MessageRole
+    content: str
+    thinking: str
+    state: LaneState
+    facts: dict[str, Any]
+    created_at: int
+
+
+def conversation_from(row: Sequence[Any]) -> Conversation:
+    """A row of `conversations`."""
+    return Conversation(*row)
+
+
+def message_from(row: Sequence[Any]) -> StoredMessage:
+    """A row of `messages`."""
+    message = StoredMessage(*row)
+    message.role = MessageRole(message.role)
+    message.state = LaneState(message.state)
+    return message
+
+
+def call_from(row: Sequence[Any]) -> Call:
+    """A row of `calls`."""
+    call = Call(*row)
+    call.source = Source(call.source)
+    call.cost_kind = CostKind(call.cost_kind)
+    call.outcome = Outcome(call.outcome)
+    call.finish_reason = None if call.finish_reason is None else FinishReason(call.finish_reason)
+    return call
