@@ -1,0 +1,115 @@
+"""The log: one JSON line per record on stderr, without keys and without what people wrote.
+
+Everything that logs goes through one handler: our own records, those of other libraries, warnings, and exceptions that
+nobody caught. No record carries the text of a prompt or an answer; keys are taken out of all of them.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from collections.abc import Callable, Mapping, MutableMapping
+from types import TracebackType
+from typing import Any, TextIO
+
+import structlog
+from structlog.typing import Processor
+
+from conductor_core.redaction import Redactor
+
+_LONGEST_VALUE = 16_384
+_DEEPEST = 6
+
+
+def configure(redactor: Redactor, stream: TextIO | None = None, level: int = logging.INFO) -> logging.Handler:
+    """Makes `stream` (stderr) the one place of the log, and returns its handler.
+
+    Handlers that other libraries put on their own loggers are taken away, so that nothing passes the redaction by.
+    """
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(_formatter(redactor))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in list(logging.root.manager.loggerDict):
+        capture(logging.getLogger(name))
+    logging.captureWarnings(True)
+    structlog.configure(
+        processors=[*_shared_processors(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    return handler
+
+
+def capture(logger: logging.Logger) -> None:
+    """Sends a logger's records to the root handler instead of its own handlers."""
+    logger.handlers.clear()
+    logger.propagate = True
+
+
+def catch_uncaught() -> None:
+    """Logs what would otherwise end as a raw traceback on stderr: of the process, of a thread, of a finaliser."""
+    log = logging.getLogger("conductor")
+
+    def of_process(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            return
+        log.critical("uncaught_exception", exc_info=(kind, error, trace))
+
+    def of_thread(args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is not None and not isinstance(args.exc_value, SystemExit):
+            name = args.thread.name if args.thread else ""
+            log.error("uncaught_exception in thread %s", name, exc_info=args.exc_value)
+
+    def of_finaliser(args: sys.UnraisableHookArgs) -> None:
+        log.error("unraisable_exception", exc_info=args.exc_value)
+
+    sys.excepthook = of_process
+    threading.excepthook = of_thread
+    sys.unraisablehook = of_finaliser
+
+
+def _shared_processors() -> list[Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        structlog.processors.format_exc_info,
+    ]
+
+
+def _formatter(redactor: Redactor) -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            _redact_with(redactor.clean),
+            structlog.processors.JSONRenderer(),
+        ],
+        foreign_pre_chain=_shared_processors(),
+        use_get_message=True,
+    )
+
+
+def _redact_with(clean: Callable[[str], str]) -> Processor:
+    def redact(logger: Any, method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+        return {clean(str(key)): _cleaned(value, clean, _DEEPEST) for key, value in event.items()}
+
+    return redact
+
+
+def _cleaned(value: Any, clean: Callable[[str], str], depth: int) -> Any:
+    """`value` as JSON can hold it, every text in it redacted and cut at 16 KB."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if depth and isinstance(value, Mapping):
+        return {clean(str(key)): _cleaned(item, clean, depth - 1) for key, item in value.items()}
+    if depth and isinstance(value, list | tuple | set | frozenset):
+        return [_cleaned(item, clean, depth - 1) for item in value]
+    # Redacted before it is cut, else half a key would be left at the end.
+    text = clean(value if isinstance(value, str) else repr(value))
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}… ({len(text)} characters)"

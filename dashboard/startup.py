@@ -1,0 +1,56 @@
+"""What happens once, when the server starts: the log, the checks at the door, the Conductor."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from conductor_core import logs
+from conductor_core.bridge import Bridge
+from conductor_core.conductor import Conductor
+from conductor_core.redaction import Redactor
+from conductor_core.settings import Environment, Settings
+from dashboard import runtime
+from dashboard.guard import Policy, admit
+from dashboard.guard.listening import listening_addresses
+
+
+def load_policy() -> Policy:
+    """The door of this process; the first thing that runs, so the log is set up here too.
+
+    Raises:
+        SettingsError: a setting can't be read, or the server must not start like this.
+    """
+    environment = Environment.read()
+    redactor = Redactor()
+    redactor.learn_environment(environment.merged())
+    configure_log(redactor)
+    settings = Settings.load(environment)
+    return admit(settings, listening_addresses())
+
+
+@asynccontextmanager
+async def serve_conductor() -> AsyncIterator[None]:
+    """Opens the Conductor on this loop, hands it to the pages, and closes it when the server stops."""
+    conductor = await Conductor.open()
+    runtime.install(Bridge(conductor, asyncio.get_running_loop()))
+    try:
+        yield
+    finally:
+        runtime.install(None)
+        await conductor.close()
+
+
+def configure_log(redactor: Redactor) -> None:
+    """One redacted JSON line per record, Streamlit's and the server's included."""
+    import streamlit.logger
+
+    logs.configure(redactor)
+    logs.catch_uncaught()
+    # Streamlit gives each of its loggers a handler of its own, whenever a module of it is first imported and again
+    # when its configuration changes; those would print exceptions as they are.
+    streamlit.logger.setup_formatter = logs.capture
+    for name in ("streamlit", "uvicorn", "uvicorn.error", "uvicorn.access"):
+        logs.capture(logging.getLogger(name))
