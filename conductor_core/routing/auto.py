@@ -71,7 +71,7 @@ class Candidate:
 
     @property
     def speed(self) -> tuple[float, float]:
-        """Sorts the fastest first. A provider only ever called without streaming shows its first token with its last."""
+        """Sorts the fastest first. Without streaming the first token is seen with the last."""
         whole = float("inf") if self.latency_ms is None else self.latency_ms
         return (whole if self.ttft_ms is None else self.ttft_ms), whole
 
