@@ -129,6 +129,10 @@ class Faults:
     def bad_response(self, sentence: str, status: int | None = 200) -> ProviderError:
         return self._error(Outcome.BAD_RESPONSE, f"{self._target.label} {sentence}", status=status)
 
+    def unknown_shape(self) -> ProviderError:
+        """JSON, yet not of the dialect."""
+        return self.bad_response("sent an answer of an unknown shape. Check its base URL.")
+
     def web_page(self) -> ProviderError:
         advice = self._advice("Check", self._target.base_url_variable)
         return self.bad_response(f"answered with a web page (proxy or wrong base URL?).{advice}")

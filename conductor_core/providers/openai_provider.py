@@ -56,8 +56,8 @@ class OpenAIProvider(BaseProvider):
             raise self._wire.faults(target, model).of_event(answer)
         try:
             return _completion(answer, model)
-        except (AttributeError, IndexError, KeyError, TypeError) as error:
-            raise self._wire.faults(target, model).bad_response("sent an answer without a choice. Retry.") from error
+        except (AttributeError, LookupError, TypeError) as error:
+            raise self._wire.faults(target, model).unknown_shape() from error
 
     async def stream_completion(self, prompt: Prompt) -> AsyncIterator[Chunk]:
         target, model = await self._prepare(prompt)

@@ -276,7 +276,7 @@ class EventStream:
 
     def unreadable(self) -> ProviderError:
         """The fault of an event that is JSON, yet not of the dialect."""
-        return self._faults.bad_response("sent an answer of an unknown shape. Check its base URL.")
+        return self._faults.unknown_shape()
 
     def cut(self) -> ProviderError:
         """The fault of a stream that ended without saying why."""
