@@ -58,10 +58,10 @@ class UnknownProvider(UserError):
 
 
 class NotConfigured(UserError):
-    """A provider lacks what it needs to be called."""
+    """A provider lacks what it needs to be called: the variable `missing`, or what the sentence `reason` says."""
 
-    def __init__(self, provider: str, label: str, missing: str) -> None:
-        super().__init__(f"{label} is not configured. Set {missing} in Settings or in the environment.")
+    def __init__(self, provider: str, label: str, missing: str, reason: str = "") -> None:
+        super().__init__(reason or f"{label} is not configured. Set {missing} in Settings or in the environment.")
         self.provider = provider
 
 

@@ -100,6 +100,9 @@ class BaseProvider(ABC):
     the pages' charts read the call rows instead.
     """
 
+    unavailable = ""
+    """Why it can't be called whatever is set, as a sentence with what to do; empty when it can."""
+
     def __init__(self, vendor: Vendor, endpoint: Endpoint, default_model: str | None = None) -> None:
         self.vendor = vendor
         self.endpoint = endpoint
@@ -116,12 +119,12 @@ class BaseProvider(ABC):
     @property
     def configured(self) -> bool:
         """Whether it has what it needs to be called."""
-        return not self.endpoint.missing
+        return not self.endpoint.missing and not self.unavailable
 
     def require_configured(self) -> None:
-        """Raises `NotConfigured`, naming the variable, when something is missing."""
-        if self.endpoint.missing:
-            raise NotConfigured(self.name, self.vendor.label, self.endpoint.missing)
+        """Raises `NotConfigured`, naming the variable or the reason, when something is missing."""
+        if not self.configured:
+            raise NotConfigured(self.name, self.vendor.label, self.endpoint.missing, self.unavailable)
 
     @abstractmethod
     async def chat_completion(self, prompt: Prompt) -> Completion:
