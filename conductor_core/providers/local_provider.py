@@ -63,7 +63,7 @@ class LocalProvider(BaseProvider):
         pool: LocalPool | None = None,
     ) -> None:
         super().__init__(vendor, endpoint, default_model)
-        self._wire = wire
+        self._wire = wire.patient()  # four long prompts are read one after the other
         self._own_models = settings.local_models
         self._installation = installation or Installation.here()
         self._pool = pool or LocalPool(settings.local_threads, settings.first_byte_timeout)

@@ -61,6 +61,13 @@ class Wire:
         self._get_timeout = aiohttp.ClientTimeout(total=min(total, settings.first_byte_timeout), sock_connect=connect)
         self._stream_timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect)
 
+    def patient(self) -> Wire:
+        """The same connections, for a server known to be at work: its first byte may take as long as a whole answer."""
+        settings = self._settings.model_copy(update={"first_byte_timeout": self._settings.total_timeout})
+        twin = Wire(settings, self._redactor)
+        twin._sessions = self._sessions
+        return twin
+
     def target(self, vendor: Vendor, endpoint: Endpoint, headers: Mapping[str, str]) -> Target:
         """A provider's address, prepared once for all its calls.
 
@@ -138,7 +145,8 @@ class Wire:
 
     async def close(self) -> None:
         """Closes every connection; calls still running end with a fault."""
-        sessions, self._sessions = list(self._sessions.values()), {}
+        sessions = list(self._sessions.values())
+        self._sessions.clear()
         for session in sessions:
             await session.close()
 
