@@ -267,6 +267,11 @@ def looks_like_page(content_type: str, body: bytes) -> bool:
     return content_type.lower().startswith(("text/html", "application/xhtml")) or body[:64].lstrip().startswith(b"<")
 
 
+def megabytes(size: int) -> str:
+    """A size in bytes, as people read it."""
+    return f"{size / 1_048_576:.3g} MB"
+
+
 def _number(text: str) -> float | None:
     try:
         number = float(text)

@@ -42,9 +42,6 @@ class OpenAIProvider(BaseProvider):
         default_model: used when a prompt names none; without one, the first the server lists.
     """
 
-    force_close = False
-    """Whether the server drops kept connections after a stream."""
-
     def __init__(self, vendor: Vendor, endpoint: Endpoint, wire: Wire, default_model: str | None = None) -> None:
         super().__init__(vendor, endpoint, default_model or next(iter(endpoint.models), None))
         self._wire = wire
@@ -62,8 +59,7 @@ class OpenAIProvider(BaseProvider):
     async def stream_completion(self, prompt: Prompt) -> AsyncIterator[Chunk]:
         target, model = await self._prepare(prompt)
         body = self._body(prompt, model, stream=True)
-        opening = self._wire.stream(target, "/chat/completions", body, model, force_close=self.force_close)
-        async with await opening as events:
+        async with await self._wire.stream(target, "/chat/completions", body, model) as events:
             reader = _StreamReader()
             try:
                 async for batch in events:
