@@ -15,6 +15,7 @@ from conductor_core.metrics.live import LiveMetrics, overall
 from conductor_core.models import ChatRequest, ChatResponse, ProviderStatus, SystemStatus
 from conductor_core.prompt import Prompt
 from conductor_core.providers import BaseProvider, Chunk, Registry
+from conductor_core.providers.catalog import Catalog
 from conductor_core.providers.wire import Wire
 from conductor_core.redaction import Redactor
 from conductor_core.routing.attempt import Attempt
@@ -35,6 +36,7 @@ class Conductor:
         conversations: starts turns and reads them back.
         providers: the registry.
         live: the live figures of every provider.
+        catalog: which models each provider offers.
         store: what is on disk, for reading.
     """
 
@@ -49,6 +51,7 @@ class Conductor:
         self.live = LiveMetrics()
         self._router = Router(self.providers, self.live)
         self.conversations = Conversations(store, self.live, self._router)
+        self.catalog = Catalog(self.providers, asyncio.get_running_loop())
         self._wire = wire
         self._opened = time.monotonic()
 
@@ -117,16 +120,9 @@ class Conductor:
             version=VERSION,
         )
 
-    async def models(self, provider: str) -> list[str]:
-        """The models a provider offers, asked of it; its default model first.
-
-        Raises:
-            UnknownProvider, NotConfigured, ProviderError.
-        """
-        asked = self.providers.get(provider)
-        names = await asked.get_available_models()
-        default = [asked.default_model] if asked.default_model else []
-        return default + [name for name in names if name not in default]
+    def models(self) -> dict[str, list[str]]:
+        """Every configured provider's models, as far as known; their default model first."""
+        return {provider.name: self.catalog.known(provider.name) for provider in self.providers.available()}
 
     def _status_of(self, provider: BaseProvider) -> ProviderStatus:
         return self.live.status(provider.name, provider.vendor.label, provider.default_model, provider.endpoint.missing)

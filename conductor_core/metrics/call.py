@@ -1,4 +1,4 @@
-"""The call: one attempt at one provider, one row, written whatever happens. Chat, Compare and the API write the same."""
+"""The call: one attempt at one provider, one row, written whatever happens, the same from every page and door."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The registry: the only way to reach a provider.
 
-A new vendor that speaks a known dialect is one row of `VENDORS` and one member of `models.Provider`; a new dialect is one file and one line of `_build`.
+A new vendor that speaks a known dialect is one row of `VENDORS` and one member of `models.Provider`; a new dialect is
+one file and one line of `_build`.
 """
 
 from __future__ import annotations
@@ -160,6 +161,11 @@ class Registry:
             raise UnknownProvider(name, self.names())
         return self._vendors[name]
 
+    def label(self, name: str) -> str:
+        """The name people read; the registry name itself of a provider that is no longer declared."""
+        vendor = self._vendors.get(name)
+        return vendor.label if vendor else name
+
     def get(self, name: str) -> BaseProvider:
         """The provider of that name, configured or not.
 
@@ -221,7 +227,8 @@ def _endpoint_vendor(name: str) -> Vendor:
     public = name.replace("_", "-")
     if not _ENDPOINT_NAME.fullmatch(public):
         raise SettingsError(
-            f"CONDUCTOR_ENDPOINTS__{name.upper()}__BASE_URL: the name must be a letter, then up to 31 letters, digits or _."
+            f"CONDUCTOR_ENDPOINTS__{name.upper()}__BASE_URL: "
+            "the name must be a letter, then up to 31 letters, digits or _."
         )
     return replace(Vendor("", public, "openai", takes_top_k=True), name=f"custom:{public}")
 

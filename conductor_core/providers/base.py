@@ -57,9 +57,9 @@ class Vendor:
         name: the registry name, the same in rows, URLs, colours and models.
         label: the name people read.
         dialect: which provider class speaks to it.
-        base_url: its address, as the dialect wants it (OpenAI's ends in `/v1`, Anthropic's and Gemini's carry no version).
+        base_url: its address as the dialect wants it: OpenAI's ends in `/v1`, Anthropic's and Gemini's carry no version.
         key_variables: the variables its key may come from, the first one named in messages. Empty: it needs no key.
-        base_url_variable: the variable that overrides `base_url`; a vendor without a key counts as configured once it is set.
+        base_url_variable: the variable that overrides `base_url`; where no key is needed, setting it configures the vendor.
         default_model: used when a request names none. None: the first the server lists.
         price_list: its id in genai-prices; None: prices are unknown. `free`: it costs nothing.
         max_tokens_field: what the dialect calls the answer's limit.
@@ -182,5 +182,5 @@ class BaseProvider(ABC):
             self.last_error = error or self.last_error
         self.is_healthy = success
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027 - most providers hold nothing
         """Frees what the provider holds beside the shared wire."""

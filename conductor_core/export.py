@@ -1,0 +1,27 @@
+"""A conversation as a document of its own."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from conductor_core.answers import Answer, Transcript
+
+
+def as_markdown(transcript: Transcript) -> str:
+    """The whole conversation as Markdown, each answer with who gave it. Texts stand exactly as they were written."""
+    conversation = transcript.conversation
+    started = datetime.fromtimestamp(conversation.created_at / 1000, UTC)
+    lines = [f"# {conversation.title}", "", f"{started:%Y-%m-%d %H:%M} UTC", ""]
+    for exchange in transcript.exchanges:
+        lines += ["## You", "", exchange.prompt, ""]
+        for answer in exchange.answers:
+            lines += [f"## {_who(answer)}", "", answer.text or f"({_missing(answer)})", ""]
+    return "\n".join(lines)
+
+
+def _who(answer: Answer) -> str:
+    return f"{answer.provider} · {answer.model}" if answer.model else answer.provider
+
+
+def _missing(answer: Answer) -> str:
+    return answer.failure.sentence if answer.failure else "empty answer"

@@ -1,0 +1,44 @@
+"""Which models each provider offers: asked once in a while, in the background, never billed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import structlog
+
+from conductor_core.errors import ConductorError
+from conductor_core.providers import Registry
+
+FRESH_SECONDS = 600.0
+
+_log = structlog.get_logger()
+
+
+class Catalog:
+    """The model lists of all providers, as far as known. `known` may be called from any thread."""
+
+    def __init__(self, providers: Registry, loop: asyncio.AbstractEventLoop) -> None:
+        self._providers = providers
+        self._loop = loop
+        self._lists: dict[str, list[str]] = {}
+        self._asked_at: dict[str, float] = {}
+
+    def known(self, provider: str) -> list[str]:
+        """The models known so far, the default one first; asks for the rest in the background when that is due."""
+        asked = self._providers.get(provider)
+        if asked.configured and time.monotonic() - self._asked_at.get(provider, -FRESH_SECONDS) >= FRESH_SECONDS:
+            self._asked_at[provider] = time.monotonic()
+            asyncio.run_coroutine_threadsafe(self._refresh(provider), self._loop)
+        default = [asked.default_model] if asked.default_model else []
+        return default + [name for name in self._lists.get(provider, []) if name not in default]
+
+    def forget(self) -> None:
+        """Asks everybody again next time: a key or an address has changed."""
+        self._asked_at.clear()
+
+    async def _refresh(self, provider: str) -> None:
+        try:
+            self._lists[provider] = await self._providers.get(provider).get_available_models()
+        except ConductorError as error:
+            _log.warning("models not listed", provider=provider, reason=str(error))

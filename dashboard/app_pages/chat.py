@@ -1,0 +1,30 @@
+"""Chat: one conversation with one provider at a time, or with AUTO."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.components import chat_thread, composer, history
+from dashboard.components.conversation_menu import menu
+from dashboard.components.picker import parameters, provider_and_model
+
+chat = state.chat()
+transcript = chat_thread.opened(chat)
+history.sidebar("chat", chat.conversation_id, "New chat", chat_thread.open_one)
+
+with st.container(key="chat-head", horizontal=True, vertical_alignment="bottom"):
+    st.subheader("Chat", anchor=False)
+    with st.container(key="picker", width=420):
+        chat.setup = provider_and_model(chat.setup, "chat")
+    chat.setup = parameters(chat.setup, "chat")
+    if transcript:
+        menu(transcript)
+
+with st.container(key="thread"):
+    if transcript:
+        chat_thread.draw(transcript)
+    else:
+        chat_thread.welcome()
+
+composer.chat(chat)

@@ -1,0 +1,45 @@
+"""What only the browser can do: copy to the clipboard, and say how wide the window is.
+
+Streamlit's own way to ship a component's script is a blob, which our content policy refuses; a file of a registered
+folder is served from our own address. Streamlit registers folders of installed packages only, so this one is
+registered by hand.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+NARROW_BELOW_PX = 900
+
+
+def copy_button(text: str, *, key: str, label: str = "Copy this answer") -> None:
+    """A button that copies `text`. `label` is what screen readers say."""
+    _component("copy", css="copy.css")(key=key, data={"text": text, "label": label}, width="content")
+
+
+def is_narrow(known: bool) -> bool:
+    """Whether the window is under 900 px. Until the browser has answered, what was `known` before."""
+    seen = _component("viewport")(
+        key="viewport",
+        data={"below": NARROW_BELOW_PX, "narrow": known},
+        default={"narrow": known},
+        on_narrow_change=lambda: None,
+        height=1,
+    )
+    return bool(seen.narrow)
+
+
+def _component(name: str, css: str | None = None) -> Any:
+    from streamlit.components.v2.get_bidi_component_manager import get_bidi_component_manager
+    from streamlit.components.v2.manifest_scanner import ComponentConfig, ComponentManifest
+
+    manager = get_bidi_component_manager()
+    if manager.get_component_path(f"conductor.{name}") is None:
+        manager.register_from_manifest(
+            ComponentManifest("conductor", "1", [ComponentConfig(part, "assets") for part in ("copy", "viewport")]),
+            Path(__file__).resolve().parent,
+        )
+    return st.components.v2.component(f"conductor.{name}", js=f"{name}.js", css=css, isolate_styles=False)

@@ -1,0 +1,48 @@
+"""The facts of an answer in words: what is measured, nothing else."""
+
+from __future__ import annotations
+
+from conductor_core.answers import Answer
+from conductor_core.kinds import CostKind, FinishReason, LaneState
+from dashboard.components import numbers
+
+_ENDS = {
+    LaneState.STOPPED: "stopped",
+    LaneState.INCOMPLETE: "incomplete",
+    LaneState.INTERRUPTED: "interrupted",
+}
+_REASONS = {
+    FinishReason.LENGTH: "cut at max tokens",
+    FinishReason.SAFETY: "blocked",
+    FinishReason.RECITATION: "blocked",
+    FinishReason.OTHER: "ended for another reason",
+}
+
+
+def line(answer: Answer) -> str:
+    """`0.42 s first · 84 tok/s · 31 → 118 · $0.0004 · 1.9 s`, then how it ended when that is not the usual way."""
+    estimated = answer.running or answer.cost_kind is CostKind.ESTIMATED
+    parts = [
+        f"{numbers.seconds(answer.ttft_ms)} first",
+        numbers.rate(answer.tokens_per_second),
+        numbers.tokens(answer.prompt_tokens, answer.completion_tokens, estimated),
+        numbers.money(answer.cost_usd, answer.cost_kind if answer.latency_ms is not None else None),
+        numbers.seconds(answer.latency_ms),
+    ]
+    if answer.thinking_tokens:
+        parts.insert(3, f"{numbers.count(answer.thinking_tokens)} thinking")
+    return " · ".join(part for part in (*parts, _end(answer)) if part)
+
+
+def waiting(answer: Answer, loading_seconds: float | None) -> str:
+    """What a person sees before the first token; the clock runs from one second on."""
+    if loading_seconds is not None:
+        return f"Loading the model … {loading_seconds:.0f} s"
+    elapsed = (answer.latency_ms or 0.0) / 1000
+    return f"Waiting for the first token … {elapsed:.0f} s" if elapsed >= 1 else "Waiting for the first token …"
+
+
+def _end(answer: Answer) -> str:
+    if answer.state in _ENDS:
+        return _ENDS[answer.state]
+    return _REASONS.get(answer.finish_reason, "") if answer.finish_reason else ""

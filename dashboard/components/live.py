@@ -1,0 +1,32 @@
+"""Looking at a running turn: a fragment draws it at its own pace, and the page once more when it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from conductor_core.answers import Exchange
+from conductor_core.turns import Turn
+
+REFRESH_SECONDS = 0.15
+LONG_REFRESH_SECONDS = 0.3
+LONG_CHARACTERS = 4096
+"""From this length on, drawing the text again costs the browser more than a slower pace costs the reader."""
+
+
+def watch(turn: Turn, draw: Callable[[Exchange], None]) -> None:
+    """Draws a turn until it ends, then reruns the page, which reads the saved answers."""
+    long = any(len(answer.text) > LONG_CHARACTERS for answer in turn.exchange().answers)
+
+    @st.fragment(run_every=LONG_REFRESH_SECONDS if long else REFRESH_SECONDS)
+    def panel() -> None:
+        running = turn.running
+        exchange = turn.exchange()
+        draw(exchange)
+        if not running:
+            st.rerun()
+        if not long and any(len(answer.text) > LONG_CHARACTERS for answer in exchange.answers):
+            st.rerun()
+
+    panel()

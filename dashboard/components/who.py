@@ -1,0 +1,35 @@
+"""A provider's mark and name, the same wherever it is shown."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from html import escape
+
+import streamlit as st
+
+from dashboard import runtime
+from dashboard.components.identity import Identity, Palette
+
+
+def look_of(provider: str) -> Identity:
+    """The colour and mark of a provider."""
+    return _palette(tuple(runtime.get_conductor().providers.names())).of(provider)
+
+
+def name_of(provider: str) -> str:
+    """The name people read; `AUTO` for the choice left to Conductor."""
+    return "AUTO" if provider == "auto" else runtime.get_conductor().providers.label(provider)
+
+
+def show(provider: str, model: str) -> None:
+    """`◆ Gemini  gemini-2.5-flash`, the mark in the provider's colour."""
+    look = look_of(provider)
+    st.html(
+        f'<span class="who"><span style="color:{look.colour}" aria-hidden="true">{look.mark}</span> '
+        f"<b>{escape(name_of(provider))}</b> <small>{escape(model)}</small></span>"
+    )
+
+
+@lru_cache(maxsize=8)
+def _palette(names: tuple[str, ...]) -> Palette:
+    return Palette(names)

@@ -1,0 +1,46 @@
+"""Every session-state type, in one place. Nobody else writes keys into `st.session_state` but widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
+
+import streamlit as st
+
+from conductor_core.turns import LaneSetup
+
+S = TypeVar("S")
+
+
+@dataclass(slots=True)
+class ChatState:
+    """The Chat page of one browser tab: which conversation is open and what the next message is sent with."""
+
+    conversation_id: str | None = None
+    setup: LaneSetup = field(default_factory=LaneSetup)
+    notice: str = ""
+
+
+@dataclass(slots=True)
+class CompareState:
+    """The Compare page of one browser tab: which comparison is open and what its lanes are."""
+
+    comparison_id: str | None = None
+    lanes: list[LaneSetup] = field(default_factory=list)
+    narrow: bool = False
+    notice: str = ""
+
+
+def chat() -> ChatState:
+    return _kept("_chat", ChatState)
+
+
+def compare() -> CompareState:
+    return _kept("_compare", CompareState)
+
+
+def _kept(key: str, make: Callable[[], S]) -> S:
+    if key not in st.session_state:
+        st.session_state[key] = make()
+    return cast(S, st.session_state[key])
