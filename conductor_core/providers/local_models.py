@@ -85,7 +85,7 @@ class Installation:
             )
         taken = {EMBEDDED_NAME}
         for path in _gguf_files(own_models):
-            name = _unused_name(path.stem, taken)
+            name = unused_name(path.stem, taken)
             taken.add(name)
             found.append(LocalModel(name, path))
         return found
@@ -123,7 +123,7 @@ def _is_gguf(path: Path) -> bool:
         return False
 
 
-def _unused_name(stem: str, taken: set[str]) -> str:
+def unused_name(stem: str, taken: set[str]) -> str:
     """A file's name as a model's name may be written, with a number after it when it is taken."""
     plain = _NOT_IN_NAMES.sub("-", stem)
     name = re.sub(r"\.{2,}", ".", plain).lstrip("._+~-")[:190] or "model"

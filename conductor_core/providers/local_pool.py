@@ -113,8 +113,14 @@ class LocalPool:
         if place.starting is None:
             place.starting = asyncio.create_task(self._start(place))
             place.starting.add_done_callback(_retrieve)
-        # Shielded: who started it may leave, others wait for the same start.
-        return await asyncio.shield(place.starting)
+        try:
+            # Shielded: who started it may leave, others wait for the same start.
+            return await asyncio.shield(place.starting)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise ModelStopped("Conductor is closing") from None  # the start was cancelled, not its user
 
     async def _start(self, place: _Place) -> LocalProcess:
         try:
