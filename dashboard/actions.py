@@ -12,6 +12,7 @@ from conductor_core.turns import LaneSetup
 from dashboard import runtime, state
 
 PROMPT_KEY = "prompt"
+PROMPT_FOR_ALL_KEY = "prompt-for-all"
 
 
 def send(text: str) -> None:
@@ -25,6 +26,21 @@ def send(text: str) -> None:
         return
     chat.notice = ""
     open_conversation(turn.conversation_id)
+
+
+def send_to_all(text: str) -> None:
+    """Sends a prompt to every lane of the comparison; a refused one goes back into the box."""
+    compare = state.compare()
+    try:
+        turn = runtime.run(
+            _conversations().start_turn(text, compare.lanes, conversation_id=compare.comparison_id, kind="compare")
+        )
+    except UserError as error:
+        st.session_state[PROMPT_FOR_ALL_KEY] = text
+        compare.notice = str(error)
+        return
+    compare.notice = ""
+    open_comparison(turn.conversation_id)
 
 
 def answer_again(conversation_id: str, lanes: Mapping[int, LaneSetup]) -> None:
@@ -51,6 +67,15 @@ def open_conversation(conversation_id: str | None) -> None:
         st.query_params.pop("c", None)
 
 
+def open_comparison(comparison_id: str | None) -> None:
+    """Shows a comparison on the Compare page, or an empty new one."""
+    state.compare().comparison_id = comparison_id
+    if comparison_id:
+        st.query_params["cmp"] = comparison_id
+    else:
+        st.query_params.pop("cmp", None)
+
+
 def rename(conversation_id: str, title: str) -> str:
     """Renames a conversation; returns why not, if it can't be."""
     try:
@@ -65,6 +90,8 @@ def delete(conversation_id: str) -> None:
     runtime.run(_conversations().delete(conversation_id))
     if state.chat().conversation_id == conversation_id:
         open_conversation(None)
+    if state.compare().comparison_id == conversation_id:
+        open_comparison(None)
 
 
 def _conversations() -> Conversations:

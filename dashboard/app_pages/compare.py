@@ -1,5 +1,29 @@
-"""To come."""
+"""Compare: one prompt to several lanes at once, each with its own provider, model and parameters."""
+
+from __future__ import annotations
 
 import streamlit as st
 
-st.header("compare")
+from dashboard import state
+from dashboard.components import compare_lanes, composer, history
+from dashboard.components.browser import is_narrow
+from dashboard.components.conversation_menu import menu
+
+compare = state.compare()
+transcript = compare_lanes.opened(compare)
+history.sidebar("compare", compare.comparison_id, "New comparison", compare_lanes.open_one)
+
+with st.container(key="compare-head", horizontal=True, vertical_alignment="bottom"):
+    st.subheader("Compare", anchor=False)
+    compare_lanes.choose_count(compare, fixed=transcript is not None)
+    if transcript:
+        menu(transcript)
+compare.narrow = is_narrow(compare.narrow)
+
+compare_lanes.setups(compare)
+if transcript:
+    compare_lanes.draw(transcript, compare)
+else:
+    st.caption("Every lane gets the same prompt at the same moment. Choose who answers, then write below.")
+
+composer.compare(compare)

@@ -11,27 +11,44 @@ from dashboard.components import untrusted
 
 def chat(chat: state.ChatState) -> None:
     """The message box of the Chat page."""
-    running = bool(chat.conversation_id and runtime.get_conductor().conversations.turn(chat.conversation_id))
     with st.bottom, st.container(key="composer"):
         _notice(chat)
         st.chat_input("Message", key=actions.PROMPT_KEY, max_chars=MAX_CHARACTERS, on_submit=_send)
-        if running and chat.conversation_id:
-            st.button(
-                "Stop",
-                icon=":material/stop_circle:",
-                key="stop",
-                type="primary",
-                shortcut="Escape",
-                on_click=actions.stop,
-                args=(chat.conversation_id,),
-            )
+        _stop(chat.conversation_id, "Stop")
+
+
+def compare(compare: state.CompareState) -> None:
+    """The message box of the Compare page: one prompt for all lanes."""
+    with st.bottom, st.container(key="composer"):
+        _notice(compare)
+        st.chat_input(
+            "One prompt for all lanes", key=actions.PROMPT_FOR_ALL_KEY, max_chars=MAX_CHARACTERS, on_submit=_send_to_all
+        )
+        _stop(compare.comparison_id, "Stop all")
 
 
 def _send() -> None:
     actions.send(st.session_state[actions.PROMPT_KEY])
 
 
-def _notice(chat: state.ChatState) -> None:
-    if chat.notice:
-        untrusted.error(chat.notice)
-        chat.notice = ""
+def _send_to_all() -> None:
+    actions.send_to_all(st.session_state[actions.PROMPT_FOR_ALL_KEY])
+
+
+def _stop(conversation_id: str | None, label: str) -> None:
+    if conversation_id and runtime.get_conductor().conversations.turn(conversation_id):
+        st.button(
+            label,
+            icon=":material/stop_circle:",
+            key="stop",
+            type="primary",
+            shortcut="Escape",
+            on_click=actions.stop,
+            args=(conversation_id,),
+        )
+
+
+def _notice(page: state.ChatState | state.CompareState) -> None:
+    if page.notice:
+        untrusted.error(page.notice)
+        page.notice = ""

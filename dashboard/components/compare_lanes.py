@@ -1,0 +1,153 @@
+"""The lanes of the Compare page: who answers, the answers side by side, and how they did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from conductor_core.answers import Answer, Exchange, Transcript
+from conductor_core.errors import NotFound
+from conductor_core.models import Provider
+from conductor_core.turns import LaneSetup
+from dashboard import actions, runtime, state
+from dashboard.components import answer as one
+from dashboard.components import lane_summary, live, untrusted
+from dashboard.components.picker import parameters, provider_and_model
+from dashboard.components.who import name_of, show
+
+MOST_LANES = 4
+LANE_HEIGHT = 340
+FIRST_TEMPERATURES = (0.2, 1.0, 0.6, 1.4)
+"""With one provider only, the lanes differ by temperature, so that there is something to compare."""
+
+
+def opened(compare: state.CompareState) -> Transcript | None:
+    """The comparison the address names, else the one this tab had open."""
+    wanted = st.query_params.get("cmp") or compare.comparison_id
+    if wanted:
+        try:
+            transcript = runtime.get_conductor().conversations.transcript(wanted)
+        except NotFound as error:
+            compare.notice = str(error)
+            actions.open_comparison(None)
+        else:
+            if wanted != compare.comparison_id:
+                compare.lanes = [LaneSetup.model_validate(lane) for lane in transcript.conversation.settings["lanes"]]
+            actions.open_comparison(wanted)
+            return transcript
+    compare.lanes = compare.lanes or first_lanes()
+    return None
+
+
+def open_one(comparison_id: str | None) -> None:
+    """Handler of the sidebar's list."""
+    if comparison_id is None:
+        state.compare().lanes = []
+    actions.open_comparison(comparison_id)
+
+
+def first_lanes() -> list[LaneSetup]:
+    """Up to four configured providers, the local one last; alone it gets two lanes of different temperatures."""
+    names = [provider.name for provider in runtime.get_conductor().providers.available()][:MOST_LANES]
+    if len(names) >= 2:
+        return [LaneSetup(provider=name) for name in names]
+    name = names[0] if names else Provider.LOCAL
+    return [LaneSetup(provider=name, temperature=temperature) for temperature in FIRST_TEMPERATURES[:2]]
+
+
+def choose_count(compare: state.CompareState, *, fixed: bool) -> None:
+    """How many lanes; fixed once the first prompt was sent."""
+    count = st.segmented_control(
+        "Lanes",
+        [2, 3, 4],
+        default=len(compare.lanes),
+        required=True,
+        disabled=fixed,
+        format_func=lambda number: f"{number} lanes",
+        key=f"lanes-{compare.comparison_id}",
+        label_visibility="collapsed",
+    )
+    while len(compare.lanes) < count:
+        compare.lanes.append(_another(compare.lanes))
+    del compare.lanes[count:]
+
+
+def setups(compare: state.CompareState) -> None:
+    """Provider, model and parameters of every lane."""
+    for index, place in enumerate(_places(compare, [f"Lane {index + 1}" for index in range(len(compare.lanes))])):
+        with place:
+            key = f"{compare.comparison_id}-{index}"
+            chosen = provider_and_model(compare.lanes[index], key)
+            compare.lanes[index] = parameters(chosen, key, f"Temperature {chosen.temperature:g}")
+
+
+def draw(transcript: Transcript, compare: state.CompareState) -> None:
+    """All exchanges; the last one live while its answers run, else with its summary."""
+    comparison_id = transcript.conversation.id
+    *earlier, last = transcript.exchanges
+    for exchange in earlier:
+        _prompt(exchange)
+        _lanes(exchange, compare, comparison_id, last=False)
+    _prompt(last)
+    turn = runtime.get_conductor().conversations.turn(comparison_id)
+    if turn and turn.running:
+        live.watch(turn, lambda now: _lanes(_with_others(now, last), compare, comparison_id, last=False))
+        return
+    _lanes(last, compare, comparison_id, last=True)
+    lane_summary.draw(last.answers)
+
+
+def _lanes(exchange: Exchange, compare: state.CompareState, comparison_id: str, *, last: bool) -> None:
+    names = [f"{answer.lane + 1} · {name_of(answer.provider)}" for answer in exchange.answers]
+    for answer, place in zip(exchange.answers, _places(compare, names), strict=True):
+        with place, st.container(border=True, key=f"lane-{answer.id}"):
+            _lane(answer, comparison_id, last=last)
+
+
+def _lane(answer: Answer, comparison_id: str, *, last: bool) -> None:
+    show(answer.provider, answer.model)
+    with st.container(height=LANE_HEIGHT, border=False, key=f"lane-text-{answer.id}", autoscroll=answer.running):
+        one.body(answer, answer.id)
+        one.failure(answer)
+    one.figures(answer, answer.id)
+    if answer.running:
+        st.button(
+            "Stop",
+            key=f"stop-{answer.id}",
+            type="tertiary",
+            icon=":material/stop_circle:",
+            on_click=actions.stop,
+            args=(comparison_id, answer.lane),
+        )
+    else:
+        one.choices(answer, comparison_id, answer.id, last=last)
+
+
+def _prompt(exchange: Exchange) -> None:
+    with st.container(key=f"prompt-{exchange.prompt_id}"):
+        untrusted.markdown(exchange.prompt)
+
+
+def _places(compare: state.CompareState, names: Sequence[str]) -> Sequence[Any]:
+    """One place per lane: side by side, or tabs where the window is narrow."""
+    if compare.narrow:
+        return st.tabs([untrusted.plain(name) for name in names])
+    return st.columns(len(names), gap="small")
+
+
+def _with_others(now: Exchange, stored: Exchange) -> Exchange:
+    """The running exchange, completed by lanes that are not part of the turn (one lane answers again)."""
+    running = {answer.lane: answer for answer in now.answers}
+    answers = tuple(running.get(answer.lane, answer) for answer in stored.answers)
+    return Exchange(now.turn, now.prompt, now.prompt_id, now.created_at, answers)
+
+
+def _another(lanes: list[LaneSetup]) -> LaneSetup:
+    used = {lane.provider for lane in lanes}
+    names = [provider.name for provider in runtime.get_conductor().providers.available()]
+    unused = next((name for name in names if name not in used), None)
+    if unused:
+        return LaneSetup(provider=unused)
+    return lanes[0].model_copy(update={"temperature": FIRST_TEMPERATURES[len(lanes) % len(FIRST_TEMPERATURES)]})
