@@ -95,7 +95,7 @@ def address_refusal(address: IPAddress, trusted: bool) -> str | None:
     for form in (address, *_embedded(address)):
         if form in _METADATA or form.is_link_local:
             return "link-local and metadata addresses are never reached"
-        if form.is_multicast or (form.is_reserved and form not in _NAT64):
+        if form.is_multicast or (form.version == 4 and form.is_reserved):
             return "it is not an address of a server"
         if not trusted and not form.is_global:
             return "loopback and private addresses are reached only when the environment or .env names them"
