@@ -124,6 +124,14 @@ async def test_cancel_frees_a_model_that_still_reads(provider: LocalProvider, po
     assert reading.cancelled()
 
 
+async def test_long_prompts_are_waited_for(pool: LocalPool) -> None:
+    """Reading a prompt may take longer than any other provider's first byte: the child is known to be at work."""
+    hasty = Wire(Settings(first_byte_timeout=0.1), Redactor())
+    provider = LocalProvider(VENDOR, Endpoint(""), hasty, Settings(), pool=pool)
+    assert await streamed(provider, asking("one two three " * 100, max_tokens=5))
+    await hasty.close()
+
+
 async def test_killed_in_an_answer(provider: LocalProvider, pool: LocalPool) -> None:
     """A model killed in the middle of its answer is a sentence with the likely cause, and the next call works."""
     await provider.chat_completion(asking("Hi", max_tokens=1))
