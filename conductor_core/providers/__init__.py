@@ -214,7 +214,7 @@ class Registry:
             case "gemini":
                 from conductor_core.providers.gemini_provider import GeminiProvider
 
-                return GeminiProvider(vendor, endpoint, self._settings, default)
+                return GeminiProvider(vendor, endpoint, self._wire, self._settings, default)
             case "local":
                 from conductor_core.providers.local_provider import LocalProvider
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import socket
 import ssl
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -55,8 +56,13 @@ _BY_CODE = {
     "timeout_error": Outcome.TIMEOUT,
     "content_filter": Outcome.BLOCKED,
     "content_policy_violation": Outcome.BLOCKED,
+    "API_KEY_INVALID": Outcome.AUTH,
+    "FAILED_PRECONDITION": Outcome.FORBIDDEN,
 }
-"""Codes that say more than the status they come with, of OpenAI, Anthropic, Azure and llama.cpp."""
+"""Codes that say more than the status they come with, of OpenAI, Anthropic, Azure, llama.cpp and Google.
+
+(Google's refusals of a key and of a region both come as 400.)
+"""
 
 _BY_TYPE = {
     "invalid_request_error": Outcome.BAD_REQUEST,
@@ -76,6 +82,14 @@ class SilenceTimeout(Exception):
 
 class TotalTimeout(Exception):
     """The answer took longer than its whole deadline."""
+
+
+class Unreachable(Exception):
+    """No connection was made, by a client other than aiohttp; `os_error` says why."""
+
+    def __init__(self, os_error: OSError) -> None:
+        super().__init__(str(os_error))
+        self.os_error = os_error
 
 
 class Faults:
@@ -205,24 +219,27 @@ class Faults:
     def _connecting(self, error: BaseException) -> tuple[Outcome, str] | None:
         """The faults of the way to the provider, before any request was on it."""
         label, host = self._target.label, self._target.host
-        cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+        cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError | Unreachable) else error
         match error, cause:
-            case aiohttp.ConnectionTimeoutError(), _:
+            case (aiohttp.ConnectionTimeoutError(), _) | (Unreachable(), TimeoutError()):
                 return Outcome.TIMEOUT, f"{label} is not reachable: no connection to {host} in time. Check the network."
-            case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLCertVerificationError() as reason), _:
+            case (
+                aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLCertVerificationError() as reason),
+                _,
+            ) | (Unreachable(), ssl.SSLCertVerificationError() as reason):
                 return Outcome.CONNECTION, f"The certificate of {label} ({host}) is not valid: {reason.verify_message}."
-            case (aiohttp.ClientSSLError() | aiohttp.ClientConnectorCertificateError(), _):
+            case (aiohttp.ClientSSLError() | aiohttp.ClientConnectorCertificateError(), _) | (_, ssl.SSLError()):
                 return (
                     Outcome.CONNECTION,
                     f"No secure connection to {label} ({host}). Check http or https in its base URL.",
                 )
             case _, AddressRefused():
                 return Outcome.CONNECTION, f"{label} may not be reached at {host}: {cause}."
-            case (aiohttp.ClientConnectorDNSError(), _):
+            case (aiohttp.ClientConnectorDNSError(), _) | (Unreachable(), socket.gaierror()):
                 return Outcome.CONNECTION, f"Host {host} of {label} was not found. Check the network and the base URL."
             case _, ConnectionRefusedError():
                 return Outcome.CONNECTION, f"Nothing listens at {host} for {label}. Is the server started?"
-            case (aiohttp.ClientConnectorError() | aiohttp.InvalidURL(), _):
+            case (aiohttp.ClientConnectorError() | aiohttp.InvalidURL() | Unreachable(), _):
                 return Outcome.CONNECTION, f"{label} is not reachable at {host}. Check the network and the base URL."
         return None
 
@@ -305,8 +322,7 @@ def _fields(answer: Any) -> dict[str, Any]:
 
 
 def _kind(error: dict[str, Any], status: int | None) -> Outcome:
-    for field in ("code", "type"):
-        value = error.get(field)
+    for value in (error.get("code"), error.get("type"), *_google_reasons(error), error.get("status")):
         if isinstance(value, str) and value in _BY_CODE:
             return _BY_CODE[value]
     if status in _BY_STATUS:
@@ -322,11 +338,20 @@ def _limit(error: dict[str, Any]) -> str:
     return f": {had} tokens, and {fits} fit" if isinstance(had, int) and isinstance(fits, int) else ""
 
 
+def _google_reasons(error: dict[str, Any]) -> list[Any]:
+    """Google's `ErrorInfo` reasons."""
+    return [entry.get("reason") for entry in _google_details(error)]
+
+
+def _google_details(error: dict[str, Any]) -> list[dict[str, Any]]:
+    details = error.get("details")
+    return [entry for entry in details if isinstance(entry, dict)] if isinstance(details, list) else []
+
+
 def _retry_delay(error: dict[str, Any]) -> float | None:
     """Google's `RetryInfo` in the details of an error."""
-    details = error.get("details")
-    for entry in details if isinstance(details, list) else []:
-        found = _DELAY.fullmatch(str(entry.get("retryDelay"))) if isinstance(entry, dict) else None
+    for entry in _google_details(error):
+        found = _DELAY.fullmatch(str(entry.get("retryDelay")))
         if found:
             return _clamped(float(found[1]))
     return None
