@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.components import chat_thread, composer, history
 from dashboard.components.conversation_menu import menu
-from dashboard.components.picker import parameters, provider_and_model
+from dashboard.components.picker import pick
 
 chat = state.chat()
 transcript = chat_thread.opened(chat)
@@ -15,9 +15,7 @@ history.sidebar("chat", chat.conversation_id, "New chat", chat_thread.open_one)
 
 with st.container(key="chat-head", horizontal=True, vertical_alignment="bottom"):
     st.subheader("Chat", anchor=False)
-    with st.container(key="picker", width=420):
-        chat.setup = provider_and_model(chat.setup, "chat")
-    chat.setup = parameters(chat.setup, "chat")
+    chat.setup = pick(chat.setup, "chat")
     if transcript:
         menu(transcript)
 

@@ -80,7 +80,7 @@ def _exchange(exchange: Exchange, conversation_id: str, *, last: bool) -> None:
 
 
 def _prompt(exchange: Exchange) -> None:
-    with st.container(key=f"prompt-{exchange.prompt_id}"):
+    with st.container(key=f"said-{exchange.prompt_id}"):
         untrusted.markdown(exchange.prompt)
 
 

@@ -14,7 +14,7 @@ from conductor_core.turns import LaneSetup
 from dashboard import actions, runtime, state
 from dashboard.components import answer as one
 from dashboard.components import lane_summary, live, untrusted
-from dashboard.components.picker import parameters, provider_and_model
+from dashboard.components.picker import pick
 from dashboard.components.who import name_of, show
 
 MOST_LANES = 4
@@ -78,9 +78,7 @@ def setups(compare: state.CompareState) -> None:
     """Provider, model and parameters of every lane."""
     for index, place in enumerate(_places(compare, [f"Lane {index + 1}" for index in range(len(compare.lanes))])):
         with place:
-            key = f"{compare.comparison_id}-{index}"
-            chosen = provider_and_model(compare.lanes[index], key)
-            compare.lanes[index] = parameters(chosen, key, f"Temperature {chosen.temperature:g}")
+            compare.lanes[index] = pick(compare.lanes[index], f"{compare.comparison_id}-{index}")
 
 
 def draw(transcript: Transcript, compare: state.CompareState) -> None:
@@ -107,7 +105,7 @@ def _lanes(exchange: Exchange, compare: state.CompareState, comparison_id: str, 
 
 
 def _lane(answer: Answer, comparison_id: str, *, last: bool) -> None:
-    show(answer.provider, answer.model)
+    show(answer.provider, f"{answer.model} · temperature {answer.setup.get('temperature', 0.7):g}")
     with st.container(height=LANE_HEIGHT, border=False, key=f"lane-text-{answer.id}", autoscroll=answer.running):
         one.body(answer, answer.id)
         one.failure(answer)
@@ -126,7 +124,7 @@ def _lane(answer: Answer, comparison_id: str, *, last: bool) -> None:
 
 
 def _prompt(exchange: Exchange) -> None:
-    with st.container(key=f"prompt-{exchange.prompt_id}"):
+    with st.container(key=f"said-{exchange.prompt_id}"):
         untrusted.markdown(exchange.prompt)
 
 
