@@ -24,7 +24,7 @@ call by `upstream.behaviour` or `POST /_behaviour` with those words as the body:
     crlf            lines end with CRLF
     big-KB          every piece of text has this size
     html, garbage   a web page; something that is not JSON
-    redirect        302 to another host
+    redirect        302 to another host, `upstream.elsewhere`
     hang            the stream is complete, yet the connection stays open
 
 `GET /_requests` lists what was asked. A new dialect is a subclass of `Dialect` in the list `DIALECTS`.
@@ -240,7 +240,61 @@ class AnthropicDialect(Dialect):
         return plan.get("words", 12) + (3 if "thinking" in plan else 0)
 
 
-DIALECTS: list[Dialect] = [AnthropicDialect(), OpenAIDialect()]
+class GeminiDialect(Dialect):
+    """Gemini's REST interface: a streamed answer is a JSON array, enums are numbers, the model is in the path."""
+
+    stream_type = "application/json; charset=UTF-8"
+
+    def speaks(self, path: str) -> bool:
+        return "/v1beta/models" in path
+
+    def model(self, path: str, body: Any) -> str:
+        return path.partition("/v1beta/models/")[2].partition(":")[0]
+
+    def streams(self, path: str, body: Any) -> bool:
+        return ":streamGenerateContent" in path
+
+    def lists_models(self, path: str) -> bool:
+        return path.partition("?")[0].endswith("/models")
+
+    def models(self) -> Any:
+        names = {"first-model": "generateContent", "an-embedding": "embedContent", "second-model": "generateContent"}
+        return {"models": [{"name": f"models/{n}", "supportedGenerationMethods": [m]} for n, m in names.items()]}
+
+    def whole(self, plan: Plan, model: str) -> Any:
+        parts = [{"text": plan.thoughts, "thought": True}] if plan.thoughts else []
+        return self._object(model, [*parts, {"text": plan.text}], plan, last=True)
+
+    def events(self, plan: Plan, model: str) -> tuple[list[Any], list[Any], list[Any]]:
+        thoughts = [{"text": plan.thoughts, "thought": True}]
+        before = [self._object(model, thoughts, plan)] if plan.thoughts else []
+        text = [self._object(model, [{"text": piece}], plan) for piece in _halved(plan)]
+        after = [] if "unfinished" in plan else [self._object(model, [{"text": ""}], plan, last=True)]
+        return before, text, after
+
+    def error(self, status: int) -> Any:
+        return {"error": {"code": status, "message": f"synthetic {status}", "status": "UNKNOWN"}}
+
+    def framed(self, event: Any, first: bool, plan: Plan) -> bytes:
+        payload = "{not JSON}" if isinstance(event, str) else json.dumps(event, ensure_ascii="halves" in plan)
+        return ("[" if first else ",\r\n").encode() + payload.encode()
+
+    def closing(self) -> bytes:
+        return b"\n]\n"
+
+    def _object(self, model: str, parts: list[Any], plan: Plan, *, last: bool = False) -> Any:
+        candidate: dict[str, Any] = {"content": {"parts": parts, "role": "model"}, "index": 0}
+        answer: dict[str, Any] = {"candidates": [candidate], "modelVersion": model}
+        if last:
+            candidate["finishReason"] = 2 if "length" in plan else 3 if "filter" in plan else 1
+        if last and "uncounted" not in plan:
+            count, thinking = plan.get("words", 12), 3 if "thinking" in plan else 0
+            counts = {"candidatesTokenCount": count, "totalTokenCount": 7 + count + thinking}
+            answer["usageMetadata"] = {"promptTokenCount": 7, **counts}
+        return answer
+
+
+DIALECTS: list[Dialect] = [GeminiDialect(), AnthropicDialect(), OpenAIDialect()]
 
 
 def _halved(plan: Plan) -> list[str]:
@@ -261,6 +315,7 @@ class Upstream:
     def __init__(self, port: int = 0, dialects: list[Dialect] | None = None) -> None:
         self.requests: list[Received] = []
         self.behaviour = ""
+        self.elsewhere = "http://elsewhere.example/v1/chat/completions"
         self.connections = 0
         self.dialects = DIALECTS if dialects is None else dialects
         self._port = port
@@ -360,7 +415,7 @@ class _Connection(asyncio.Protocol):
             extra = f"Retry-After: {plan.get('wait')}\r\n" if "wait" in plan else ""
             self._send_json(plan.get("status"), dialect.error(plan.get("status")), extra)
         elif "redirect" in plan:
-            self._send(302, b"", "text/plain", "Location: http://elsewhere.example/v1/chat/completions\r\n")
+            self._send(302, b"", "text/plain", f"Location: {self._upstream.elsewhere}\r\n")
         elif "html" in plan:
             self._send(200, PAGE, "text/html; charset=utf-8")
         elif dialect.lists_models(received.path):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import ipaddress
 import socket
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -209,6 +210,10 @@ class _Adapter(HTTPAdapter):
         super().__init__(pool_connections=2, pool_maxsize=connections)
         self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TLSPool}
 
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Trusts the machine's authorities (and `SSL_CERT_FILE`), as the other providers' client does."""
+        super().init_poolmanager(*args, ssl_context=ssl.create_default_context(), **kwargs)
+
     def send(
         self, request: requests.PreparedRequest, stream: bool = False, *_: Any, verify: Any = True, **__: Any
     ) -> requests.Response:
@@ -237,7 +242,7 @@ def tame(session: requests.Session, key: str | None, connections: int) -> None:
     session.trust_env = False
     session.max_redirects = 0
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.headers["Accept-Encoding"] = "identity"
+    session.headers.update({"Accept-Encoding": "identity", "User-Agent": "conductor"})
     if key:
         session.headers["x-goog-api-key"] = key
     adapter = _Adapter(connections)

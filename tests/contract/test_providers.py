@@ -24,7 +24,7 @@ from conductor_core.redaction import Redactor
 from conductor_core.settings import Environment, Origin, Settings
 from tests.upstream import Plan, Upstream
 
-BASE_PATHS = {"openai": "/v1", "anthropic": ""}
+BASE_PATHS = {"gemini": "", "openai": "/v1", "anthropic": ""}
 """Where each dialect's base URL points on the tests' upstream."""
 
 KEY = "sk-contract-0123456789abcdef"
