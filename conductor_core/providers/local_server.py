@@ -159,10 +159,12 @@ def load(job: Job) -> tuple[Any, dict[str, Any]]:
     if job["sha256"]:
         check_digest(path, job["sha256"])
     window = trained_window(metadata)
-    import xllamacpp
-
     try:
+        import xllamacpp
+
         server = xllamacpp.Server(parameters(job, window))
+    except ImportError as error:
+        raise Refused(f"xllamacpp does not run on this system ({error})") from error
     except RuntimeError as error:
         raise Refused("the engine can't load it") from error
     return server, {"address": server.listening_address, "window": window, "special": special_tokens(metadata)}

@@ -71,7 +71,7 @@ async def test_answers_without_key_or_network(provider: LocalProvider) -> None:
     assert "Paris" in answer.text
     assert (answer.model, answer.finish_reason) == (EMBEDDED_NAME, FinishReason.STOP)
     assert answer.usage is not None
-    assert answer.usage.prompt_tokens > 5
+    assert answer.usage.prompt_tokens == 16  # no system message of the file's own before it
     assert provider.estimate_cost(answer.usage) == 0.0
 
 
@@ -179,7 +179,8 @@ async def test_sampling(provider: LocalProvider) -> None:
     default = await streamed(provider, asking(STORY, temperature=None, seed=7))
     assert default == await streamed(provider, asking(STORY, temperature=0.2, seed=7))
     assert default != await streamed(provider, asking(STORY, temperature=2.0, seed=7))
-    assert await streamed(provider, asking(STORY, temperature=1.0, seed=2**63 - 1))
+    largest = asking(STORY, temperature=1.0, seed=2**63 - 1)  # its low 32 bits alone would mean "any seed"
+    assert await streamed(provider, largest) == await streamed(provider, largest)
 
 
 async def test_own_model_beside_the_embedded_one(wire: Wire, tmp_path: Path) -> None:
