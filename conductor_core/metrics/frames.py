@@ -52,25 +52,21 @@ class Range(StrEnum):
     MONTH = "30d"
 
     @property
-    def words(self) -> str:
-        return _RANGES[self][0]
-
-    @property
     def span_ms(self) -> int:
-        return _RANGES[self][1]
+        return _RANGES[self][0]
 
     @property
     def step_ms(self) -> int:
         """The width of one bucket of its charts."""
-        return _RANGES[self][2]
+        return _RANGES[self][1]
 
 
 _RANGES = {
-    Range.QUARTER: ("15 min", 15 * _MINUTE, _MINUTE // 2),
-    Range.HOUR: ("1 h", _HOUR, 2 * _MINUTE),
-    Range.DAY: ("24 h", _DAY, 30 * _MINUTE),
-    Range.WEEK: ("7 d", 7 * _DAY, 4 * _HOUR),
-    Range.MONTH: ("30 d", 30 * _DAY, _DAY),
+    Range.QUARTER: (15 * _MINUTE, _MINUTE // 2),
+    Range.HOUR: (_HOUR, 2 * _MINUTE),
+    Range.DAY: (_DAY, 30 * _MINUTE),
+    Range.WEEK: (7 * _DAY, 4 * _HOUR),
+    Range.MONTH: (30 * _DAY, _DAY),
 }
 
 

@@ -1,11 +1,11 @@
-"""How states and outcomes are said to people, the same on every page and at every door."""
+"""How outcomes and times are said to people, the same on every page and at every door."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from conductor_core.kinds import Outcome, ProviderState
+from conductor_core.kinds import Outcome
 
 OUTCOME_WORDS: Mapping[Outcome, str] = MappingProxyType(
     {
@@ -31,17 +31,6 @@ OUTCOME_WORDS: Mapping[Outcome, str] = MappingProxyType(
         Outcome.CANCELLED: "stopped",
         Outcome.INTERRUPTED: "interrupted",
         Outcome.BUDGET: "over budget",
-    }
-)
-
-STATE_WORDS: Mapping[ProviderState, str] = MappingProxyType(
-    {
-        ProviderState.HEALTHY: "healthy",
-        ProviderState.DEGRADED: "degraded",
-        ProviderState.OPEN: "passed over",
-        ProviderState.RECOVERING: "recovering",
-        ProviderState.UNKNOWN: "unknown",
-        ProviderState.NOT_CONFIGURED: "not configured",
     }
 )
 

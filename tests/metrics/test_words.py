@@ -1,17 +1,16 @@
-"""Words for states, outcomes and times."""
+"""Words for outcomes and times."""
 
 from __future__ import annotations
 
 import pytest
 
-from conductor_core.kinds import Outcome, ProviderState
-from conductor_core.metrics.words import OUTCOME_WORDS, STATE_WORDS, error_words, seconds_words
+from conductor_core.kinds import Outcome
+from conductor_core.metrics.words import OUTCOME_WORDS, error_words, seconds_words
 
 
-def test_every_outcome_and_state_has_words() -> None:
-    """No member of the closed lists is left to be shown raw, and no two outcomes read the same."""
+def test_every_outcome_has_words() -> None:
+    """No member of the closed list is left to be shown raw, and no two outcomes read the same."""
     assert OUTCOME_WORDS.keys() == set(Outcome)
-    assert STATE_WORDS.keys() == set(ProviderState)
     assert len(set(OUTCOME_WORDS.values())) == len(Outcome)
 
 
