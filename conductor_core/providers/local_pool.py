@@ -70,8 +70,9 @@ class LocalPool:
 
     @property
     def loading_since(self) -> float | None:
-        """Since when (monotonic seconds) the longest-loading model has been loading; None when none is."""
-        return min((p.loading_since for p in self._places.values() if p.loading_since is not None), default=None)
+        """Since when (monotonic seconds) the longest-loading model has been loading; None when none is. For any thread."""
+        since = [place.loading_since for place in list(self._places.values())]
+        return min((moment for moment in since if moment is not None), default=None)
 
     def process(self, name: str) -> LocalProcess | None:
         """The process that serves a model now, if there is one."""
