@@ -10,9 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable
-from contextlib import suppress
 from itertools import chain
-from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 from conductor_core.errors import NotFound, StoreError
@@ -63,7 +61,7 @@ class Writer:
         self._capacity = capacity
         self._queue: deque[_Entry] = deque()
         self._waiters = Waiters()
-        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._bell = threading.Event()  # not a SimpleQueue: in 3.11 a short time-out of its `get` can become endless
         self._rest = _AWAKE
         self._hurry = False
         self._refusal = ""
@@ -97,7 +95,7 @@ class Writer:
             self._hurry = True
         if self._rest == _ASLEEP or (self._rest == _LINGERING and not patient):
             self._rest = _AWAKE
-            self._bell.put(None)
+            self._bell.set()
         return saved
 
     @property
@@ -122,7 +120,7 @@ class Writer:
         """Writes what is queued and ends the thread. Rows that can't be written within `timeout` s fail."""
         self._refusal = self._refusal or "Conductor is shutting down: this was not saved."
         self._give_up_at = time.monotonic() + timeout
-        self._bell.put(None)
+        self._bell.set()
         self._thread.join()
 
     def _full_sentence(self) -> str:
@@ -157,12 +155,12 @@ class Writer:
             self._ring_wait(_LINGERING, PATIENCE)
 
     def _ring_wait(self, rest: int, timeout: float | None) -> None:
-        """Waits for the bell. The order (say so, look again, wait) leaves no gap in which a ring could be missed."""
+        """Waits for the bell. Clear, say so, look again, wait: in this order no ring can be missed."""
+        self._bell.clear()
         self._rest = rest
         wanted = self._hurry or (rest == _ASLEEP and self._queue)
         if not wanted and self._give_up_at is None:
-            with suppress(Empty):
-                self._bell.get(timeout=timeout)
+            self._bell.wait(timeout)
         self._rest = _AWAKE
 
     def _take(self) -> list[_Entry]:
