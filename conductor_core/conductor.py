@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import UTC, datetime
 
@@ -87,10 +87,12 @@ class Conductor:
         """
         attempt = self._begin(request, source)
         completion = await attempt.complete()
-        await asyncio.wrap_future(attempt.saved)
+        await attempt.saved
         return _response(attempt, completion.text)
 
-    async def stream(self, request: ChatRequest, source: Source = Source.API) -> AsyncIterator[Chunk | ChatResponse]:
+    async def stream(
+        self, request: ChatRequest, source: Source = Source.API
+    ) -> AsyncGenerator[Chunk | ChatResponse, None]:
         """The answer as it comes; the last item is the `ChatResponse` with the whole text and its analytics.
 
         Raises:
@@ -102,20 +104,21 @@ class Conductor:
             async for chunk in chunks:
                 pieces.append(chunk.text)
                 yield chunk
-        await asyncio.wrap_future(attempt.saved)
+        await attempt.saved
         yield _response(attempt, "".join(pieces))
 
     def status(self) -> SystemStatus:
         """Every provider as it stands, from the live counters."""
         providers = [self._status_of(self.providers.get(name)) for name in self.providers.names()]
-        costs = [status.total_cost_usd for status in providers if status.total_requests]
+        costs = [status.total_cost_usd for status in providers if status.total_cost_usd is not None]
         return SystemStatus(
             state=overall(status.state for status in providers),
             providers=providers,
             total_requests=sum(status.total_requests for status in providers),
             successful_requests=sum(status.successful_requests for status in providers),
             failed_requests=sum(status.failed_requests for status in providers),
-            total_cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
+            total_cost_usd=sum(costs) if costs else None,
+            unpriced_requests=sum(status.unpriced_requests for status in providers),
             uptime_seconds=time.monotonic() - self._opened,
             version=VERSION,
         )

@@ -11,7 +11,7 @@ from secrets import token_hex
 from typing import Any
 
 from conductor_core.answers import Transcript, exchanges_of
-from conductor_core.errors import ConversationBusy, InvalidRequest, UserError
+from conductor_core.errors import ConversationBusy, InvalidRequest, StoreError, UserError
 from conductor_core.kinds import LaneState, Source
 from conductor_core.metrics.live import LiveMetrics
 from conductor_core.models import MAX_CHARACTERS, MessageRole
@@ -20,8 +20,9 @@ from conductor_core.routing.attempt import Attempt
 from conductor_core.routing.router import Router
 from conductor_core.store.database import Store
 from conductor_core.store.records import Conversation, StoredMessage
+from conductor_core.store.saved import Saved
 from conductor_core.text import clean_text, is_blank
-from conductor_core.turns import Lane, LaneSetup, Turn, run_lane, stored_lane
+from conductor_core.turns import SAVE_SECONDS, Lane, LaneSetup, Turn, run_lane, stored_lane
 
 TITLE_CHARACTERS = 60
 
@@ -125,7 +126,7 @@ class Conversations:
         if turn:
             turn.stop()
             await turn.wait()
-        await asyncio.wrap_future(self._store.delete(conversation_id))
+        await self._store.delete(conversation_id)
 
     async def rename(self, conversation_id: str, title: str) -> None:
         """Gives a conversation another title.
@@ -135,7 +136,7 @@ class Conversations:
         """
         if is_blank(title):
             raise InvalidRequest("The title is empty. Type at least one visible character.", "title")
-        await asyncio.wrap_future(self._store.rename(conversation_id, title_of(title)))
+        await self._store.rename(conversation_id, title_of(title))
 
     async def close(self) -> None:
         """Ends running answers as interrupted and waits until they are saved."""
@@ -169,9 +170,18 @@ class Conversations:
             saved.append(self._store.save_message(stored_lane(lane, turn, lane.state)))
             if lane.attempt:
                 saved.append(lane.attempt.saved)
-        await asyncio.gather(*map(asyncio.wrap_future, saved))
+        await self._committed(saved)
         self._run(turn)
         return turn
+
+    async def _committed(self, saved: Sequence[Saved]) -> None:
+        try:
+            async with asyncio.timeout(SAVE_SECONDS):
+                for save in saved:
+                    await save
+        except TimeoutError as error:
+            trouble = self._store.writer.trouble or "The database is busy."
+            raise StoreError(f"{trouble} The message was not sent, because it could not be saved.") from error
 
     def _aim(self, lane: Lane, place: _Place, source: Source) -> None:
         """Finds the lane its provider and begins the attempt; a lane that can't be sent fails with its reason."""

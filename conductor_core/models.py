@@ -154,7 +154,10 @@ class ChatResponse(_Value):
 
 
 class ProviderStatus(_Value):
-    """How one provider stands: healthy or not and why, how fast, how often it succeeds, how much it was used."""
+    """How one provider stands: healthy or not and why, how fast, how often it succeeds, how much it was used.
+
+    `total_cost_usd` adds up what is known; `unpriced_requests` says how many calls are not in it.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -174,6 +177,7 @@ class ProviderStatus(_Value):
                     "average_ttft_ms": 390.5,
                     "total_tokens": 2210,
                     "total_cost_usd": 0.0031,
+                    "unpriced_requests": 0,
                     "last_error": None,
                     "last_check": "2026-11-23T12:00:00Z",
                 }
@@ -195,6 +199,7 @@ class ProviderStatus(_Value):
     average_ttft_ms: float | None
     total_tokens: int
     total_cost_usd: float | None
+    unpriced_requests: int
     last_error: str | None
     last_check: datetime | None
 
@@ -212,6 +217,7 @@ class SystemStatus(_Value):
                     "successful_requests": 18,
                     "failed_requests": 0,
                     "total_cost_usd": 0.0031,
+                    "unpriced_requests": 0,
                     "uptime_seconds": 3600.0,
                     "version": "0.1.0",
                 }
@@ -225,6 +231,7 @@ class SystemStatus(_Value):
     successful_requests: int
     failed_requests: int
     total_cost_usd: float | None
+    unpriced_requests: int
     uptime_seconds: float
     version: str
 

@@ -10,7 +10,7 @@ import asyncio
 import io
 import time
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,9 +23,11 @@ from conductor_core.providers import BaseProvider, Chunk
 from conductor_core.routing.attempt import Attempt, cost_of
 from conductor_core.store.database import Store
 from conductor_core.store.records import StoredMessage
+from conductor_core.store.saved import Saved
 
 CHECKPOINT_SECONDS = 1.0
 CHECKPOINT_CHARACTERS = 2048
+SAVE_SECONDS = 5.0
 
 
 class LaneSetup(BaseModel):
@@ -207,8 +209,19 @@ async def run_lane(lane: Lane, turn: Turn, store: Store) -> None:
     lane.ending = True
     checkpoint.close()
     written = store.save_message(stored_lane(lane, turn, state))
-    await asyncio.wait([asyncio.wrap_future(attempt.saved), asyncio.wrap_future(written)])
+    await _settle(attempt.saved, written)
     lane.state = state
+
+
+async def _settle(*saves: Saved) -> None:
+    """Waits until all is committed, but not for ever: with a full disk the answer is shown, and the writer tries on."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(SAVE_SECONDS):
+            await asyncio.gather(*(_done(save) for save in saves), return_exceptions=True)
+
+
+async def _done(save: Saved) -> None:
+    await save
 
 
 def blocked_sentence(attempt: Attempt) -> str:

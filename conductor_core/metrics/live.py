@@ -202,6 +202,7 @@ class LiveMetrics:
             average_ttft_ms=figures.ttft_ms,
             total_tokens=figures.tokens,
             total_cost_usd=figures.cost_usd,
+            unpriced_requests=figures.unpriced,
             last_error=figures.last_error,
             last_check=figures.last_call,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from conductor_core.errors import NotConfigured, ProviderError
@@ -57,9 +57,9 @@ class Vendor:
         name: the registry name, the same in rows, URLs, colours and models.
         label: the name people read.
         dialect: which provider class speaks to it.
-        base_url: its address as the dialect wants it: OpenAI's ends in `/v1`, Anthropic's and Gemini's carry no version.
+        base_url: its address; OpenAI's dialect wants it to end in `/v1`, Anthropic's and Gemini's without a version.
         key_variables: the variables its key may come from, the first one named in messages. Empty: it needs no key.
-        base_url_variable: the variable that overrides `base_url`; where no key is needed, setting it configures the vendor.
+        base_url_variable: overrides `base_url`; where no key is needed, setting it configures the vendor.
         default_model: used when a request names none. None: the first the server lists.
         price_list: its id in genai-prices; None: prices are unknown. `free`: it costs nothing.
         max_tokens_field: what the dialect calls the answer's limit.
@@ -136,7 +136,7 @@ class BaseProvider(ABC):
         """
 
     @abstractmethod
-    def stream_completion(self, prompt: Prompt) -> AsyncIterator[Chunk]:
+    def stream_completion(self, prompt: Prompt) -> AsyncGenerator[Chunk, None]:
         """The answer as it comes. Closing the iterator or cancelling its task ends the upstream call at once.
 
         A stream that ends without a finish reason is a `ProviderError` of kind `stream_cut`.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -88,7 +88,7 @@ class GeminiProvider(BaseProvider):
         chunk = await self._ask(ask, faults, self._settings.first_byte_timeout * WHOLE_ANSWER_FACTOR)
         return Completion(chunk.text, chunk.model or model, chunk.finish_reason, chunk.usage, chunk.thinking)
 
-    async def stream_completion(self, prompt: Prompt) -> AsyncIterator[Chunk]:
+    async def stream_completion(self, prompt: Prompt) -> AsyncGenerator[Chunk, None]:
         model, faults = self._prepare(prompt)
         sdk = await self._open()
         loop = asyncio.get_running_loop()

@@ -6,7 +6,7 @@ A native crash, a lack of memory or a stuck computation stays in the child; this
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -85,8 +85,8 @@ class LocalProvider(BaseProvider):
         async with self._serving(prompt) as (server, asked):
             return await server.chat_completion(asked)
 
-    async def stream_completion(self, prompt: Prompt) -> AsyncIterator[Chunk]:
-        async with self._serving(prompt) as (server, asked), aclosing(server.stream_completion(asked)) as chunks:  # type: ignore[type-var]  # it is a generator
+    async def stream_completion(self, prompt: Prompt) -> AsyncGenerator[Chunk, None]:
+        async with self._serving(prompt) as (server, asked), aclosing(server.stream_completion(asked)) as chunks:
             async for chunk in chunks:
                 yield chunk
 

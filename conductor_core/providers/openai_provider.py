@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from functools import cached_property
 from typing import Any
 
@@ -56,7 +56,7 @@ class OpenAIProvider(BaseProvider):
         except (AttributeError, LookupError, TypeError) as error:
             raise self._wire.faults(target, model).unknown_shape() from error
 
-    async def stream_completion(self, prompt: Prompt) -> AsyncIterator[Chunk]:
+    async def stream_completion(self, prompt: Prompt) -> AsyncGenerator[Chunk, None]:
         target, model = await self._prepare(prompt)
         body = self._body(prompt, model, stream=True)
         async with await self._wire.stream(target, "/chat/completions", body, model) as events:

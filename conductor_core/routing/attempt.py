@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from concurrent.futures import Future
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from secrets import token_hex
 
@@ -56,7 +55,7 @@ class Attempt:
         self._characters = 0
         self._usage: Usage | None = None
         self.interrupted = False
-        self.saved: Future[None] = store.save_call(call)
+        self.saved = store.save_call(call)
 
     @classmethod
     def begin(
@@ -107,12 +106,12 @@ class Attempt:
             raise self._unforeseen(error) from error
         return completion
 
-    async def stream(self) -> AsyncIterator[Chunk]:
+    async def stream(self) -> AsyncGenerator[Chunk, None]:
         """The answer as it comes. Raises what the provider raises; closing it early makes the call `cancelled`."""
         self._started = time.perf_counter()
         call = self.call
         try:
-            async with aclosing(self.provider.stream_completion(self.prompt)) as chunks:  # type: ignore[type-var]  # ours are generators
+            async with aclosing(self.provider.stream_completion(self.prompt)) as chunks:
                 async for chunk in chunks:
                     if call.ttft_ms is None and (chunk.text or chunk.thinking):
                         call.ttft_ms = self.elapsed_ms

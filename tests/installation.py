@@ -1,0 +1,36 @@
+"""A Conductor of the tests' own: real store in a temporary folder, real wire, providers at the tests' upstream."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from conductor_core.conductor import Conductor
+from conductor_core.settings import Environment, Origin
+from tests.upstream import Upstream
+
+KEY = "sk-tests-0123456789abcdef"
+
+
+def environment_for(home: Path, upstream: Upstream | None, **variables: str) -> Environment:
+    """The environment of an installation in `home`, with OpenAI and Anthropic at `upstream` if there is one."""
+    found = {"CONDUCTOR_HOME": str(home), **variables}
+    if upstream:
+        found |= {
+            "OPENAI_API_KEY": KEY,
+            "OPENAI_BASE_URL": f"{upstream.url}/v1",
+            "ANTHROPIC_API_KEY": KEY,
+            "ANTHROPIC_BASE_URL": upstream.url,
+        }
+    return Environment({Origin.RUN: {}, Origin.ENVIRONMENT: found, Origin.PROJECT: {}, Origin.HOME: {}})
+
+
+@asynccontextmanager
+async def installation(home: Path, upstream: Upstream | None = None, **variables: str) -> AsyncIterator[Conductor]:
+    """An opened Conductor, closed in the end."""
+    conductor = await Conductor.open(environment_for(home, upstream, **variables))
+    try:
+        yield conductor
+    finally:
+        await conductor.close()

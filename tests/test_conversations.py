@@ -1,0 +1,262 @@
+"""Turns in conversations: saved before sent, alive without a page, stopped at once, never mixed up."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from conductor_core.conductor import Conductor
+from conductor_core.conversations import title_of
+from conductor_core.errors import ConversationBusy, InvalidRequest, NotFound
+from conductor_core.kinds import CostKind, LaneState, Outcome, Source
+from conductor_core.models import MAX_CHARACTERS
+from conductor_core.turns import LaneSetup, Turn
+from tests.installation import installation
+from tests.upstream import Plan, Upstream
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[Upstream]:
+    async with Upstream() as server:
+        yield server
+
+
+@pytest.fixture
+async def conductor(tmp_path: Path, upstream: Upstream) -> AsyncIterator[Conductor]:
+    async with installation(tmp_path, upstream) as opened:
+        yield opened
+
+
+def lane(words: str = "any", provider: str = "openai", **setup: object) -> LaneSetup:
+    return LaneSetup.model_validate({"provider": provider, "model": words.replace(" ", "-"), **setup})
+
+
+async def until(condition: object, turn: Turn) -> None:
+    """Gives the loop its turns until `condition()` holds."""
+    assert callable(condition)
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def test_an_answer_is_read_back_whole_with_its_facts(conductor: Conductor) -> None:
+    """What was streamed, stored and measured is one and the same answer."""
+    turn = await conductor.conversations.start_turn("Hello there", [lane("any words 5")])
+    await turn.wait()
+    transcript = conductor.conversations.transcript(turn.conversation_id)
+    answer = transcript.exchanges[0].answers[0]
+    assert answer.text == Plan.of("words-5").text == turn.lanes[0].text
+    assert (answer.state, answer.provider) == (LaneState.DONE, "openai")
+    call = conductor.store.calls_of(turn.conversation_id)[0]
+    assert (call.outcome, call.source, call.lane_id) == (Outcome.OK, Source.CHAT, answer.id)
+    assert (answer.latency_ms, answer.ttft_ms, answer.prompt_tokens) == (
+        call.latency_ms,
+        call.ttft_ms,
+        call.prompt_tokens,
+    )
+    assert transcript.conversation.title == "Hello there"
+
+
+async def test_nothing_leaves_before_prompt_and_call_are_stored(conductor: Conductor, upstream: Upstream) -> None:
+    """When `start_turn` returns, both are committed, and no byte has gone out yet."""
+    turn = await conductor.conversations.start_turn("Hello", [lane("any silent")])
+    assert upstream.requests == []
+    messages = conductor.store.messages(turn.conversation_id)
+    assert [(m.role, m.content, m.state) for m in messages] == [("user", "Hello", "done"), ("assistant", "", "waiting")]
+    assert [call.outcome for call in conductor.store.calls_of(turn.conversation_id)] == [Outcome.RUNNING]
+    turn.stop()
+    await turn.wait()
+
+
+@pytest.mark.parametrize("words", ["any silent", "any stall 2"])
+async def test_stop_reaches_a_silent_upstream_within_300_ms(
+    conductor: Conductor, upstream: Upstream, words: str
+) -> None:
+    """The upstream sees the connection close although it sends nothing; what had arrived is kept."""
+    turn = await conductor.conversations.start_turn("Hello", [lane(words)])
+    answer = turn.lanes[0]
+    await until(lambda: upstream.requests and ("silent" in words or answer.text), turn)
+    started = time.monotonic()
+    turn.stop()
+    await asyncio.wait_for(upstream.last.hung_up.wait(), 0.3)
+    assert time.monotonic() - started < 0.3
+    await turn.wait()
+    stored = conductor.conversations.transcript(turn.conversation_id).exchanges[0].answers[0]
+    assert stored.state is LaneState.STOPPED
+    assert stored.text == ("" if "silent" in words else Plan.of("words-2").text)
+    assert conductor.store.calls_of(turn.conversation_id)[0].outcome is Outcome.CANCELLED
+
+
+async def test_stopping_twice_is_stopping_once(conductor: Conductor, upstream: Upstream) -> None:
+    """A second Stop while the first is being saved changes nothing."""
+    turn = await conductor.conversations.start_turn("Hello", [lane("any silent")])
+    await until(lambda: upstream.requests, turn)
+    turn.stop()
+    turn.stop()
+    await turn.wait()
+    turn.stop()
+    assert turn.lanes[0].state is LaneState.STOPPED
+
+
+async def test_a_failing_lane_never_disturbs_the_others(conductor: Conductor) -> None:
+    """Four lanes: two answer, one fails at once, one is cut; each keeps its own end."""
+    setups = [lane("any"), lane("any status 500"), lane("any cut 3"), lane("any", "anthropic")]
+    turn = await conductor.conversations.start_turn("Hello", setups, kind="compare")
+    await turn.wait()
+    answers = conductor.conversations.transcript(turn.conversation_id).exchanges[0].answers
+    ends = [LaneState.DONE, LaneState.FAILED, LaneState.INCOMPLETE, LaneState.DONE]
+    assert [answer.state for answer in answers] == ends
+    assert answers[2].text == Plan.of("words-3").text
+    assert answers[1].failure is not None
+    assert answers[1].failure.kind is Outcome.SERVER_ERROR
+    assert {call.source for call in conductor.store.calls_of(turn.conversation_id)} == {Source.COMPARE}
+
+
+async def test_stop_of_one_lane_leaves_the_others_running(conductor: Conductor, upstream: Upstream) -> None:
+    """Lane 0 is stopped; lane 1 answers to its end."""
+    turn = await conductor.conversations.start_turn("Hello", [lane("any silent"), lane("any gap 20")], kind="compare")
+    await until(lambda: len(upstream.requests) == 2, turn)
+    turn.stop(0)
+    await turn.wait()
+    assert [each.state for each in turn.lanes] == [LaneState.STOPPED, LaneState.DONE]
+
+
+async def test_each_lane_continues_its_own_history(conductor: Conductor, upstream: Upstream) -> None:
+    """The second prompt goes to each lane with that lane's first answer, not with another's."""
+    setups = [lane("any words 2", system="Be brief."), lane("any words 3")]
+    turn = await conductor.conversations.start_turn("First", setups, kind="compare")
+    await turn.wait()
+    turn = await conductor.conversations.start_turn("Second", setups, conversation_id=turn.conversation_id)
+    await turn.wait()
+    sent = {request.model: request.body["messages"] for request in upstream.requests[2:]}
+    first = {"role": "user", "content": "First"}
+    second = {"role": "user", "content": "Second"}
+    briefly = {"role": "system", "content": "Be brief."}
+    answers = {n: {"role": "assistant", "content": Plan.of(f"words-{n}").text} for n in (2, 3)}
+    assert sent == {"any-words-2": [briefly, first, answers[2], second], "any-words-3": [first, answers[3], second]}
+
+
+async def test_one_turn_at_a_time_in_a_conversation(conductor: Conductor, upstream: Upstream) -> None:
+    """A second prompt into a running conversation is refused and stores nothing."""
+    turn = await conductor.conversations.start_turn("First", [lane("any silent")])
+    with pytest.raises(ConversationBusy):
+        await conductor.conversations.start_turn("Second", [lane()], conversation_id=turn.conversation_id)
+    turn.stop()
+    await turn.wait()
+    assert [m.content for m in conductor.store.messages(turn.conversation_id) if m.role == "user"] == ["First"]
+
+
+async def test_answering_again_shows_the_newest_and_keeps_the_paid_one(conductor: Conductor) -> None:
+    """Regenerate replaces what is shown; the earlier answer stays stored."""
+    turn = await conductor.conversations.start_turn("Hello", [lane("any words 2")])
+    await turn.wait()
+    again = await conductor.conversations.answer_again(turn.conversation_id, {0: lane("any words 4")})
+    await again.wait()
+    transcript = conductor.conversations.transcript(turn.conversation_id)
+    assert [answer.text for answer in transcript.exchanges[0].answers] == [Plan.of("words-4").text]
+    assert [m.content for m in conductor.store.messages(turn.conversation_id)][1] == Plan.of("words-2").text
+
+
+async def test_a_running_answer_is_seen_by_whoever_opens_the_conversation(conductor: Conductor) -> None:
+    """A second reader gets the text so far, without the store having it."""
+    turn = await conductor.conversations.start_turn("Hello", [lane("any stall 2")])
+    await until(lambda: turn.lanes[0].text == Plan.of("words-2").text, turn)
+    answer = conductor.conversations.transcript(turn.conversation_id).exchanges[0].answers[0]
+    assert (answer.state, answer.text) == (LaneState.STREAMING, Plan.of("words-2").text)
+    assert conductor.conversations.turn(turn.conversation_id) is turn
+    turn.stop()
+    await turn.wait()
+    assert conductor.conversations.turn(turn.conversation_id) is None
+
+
+async def test_a_missing_key_is_a_failed_lane_that_names_the_variable(conductor: Conductor) -> None:
+    """The prompt is kept, nothing was sent, no call row is written."""
+    turn = await conductor.conversations.start_turn("Hello", [LaneSetup(provider="groq")])
+    answer = conductor.conversations.transcript(turn.conversation_id).exchanges[0].answers[0]
+    assert answer.failure is not None
+    assert "GROQ_API_KEY" in answer.failure.sentence
+    assert (answer.state, answer.provider) == (LaneState.FAILED, "groq")
+    assert conductor.store.calls_of(turn.conversation_id) == []
+
+
+async def test_closing_interrupts_and_saves(tmp_path: Path, upstream: Upstream) -> None:
+    """What had arrived when the process ended is there after the next start, marked interrupted."""
+    async with installation(tmp_path, upstream) as conductor:
+        turn = await conductor.conversations.start_turn("Hello", [lane("any stall 2")])
+        await until(lambda: turn.lanes[0].text == Plan.of("words-2").text, turn)
+    async with installation(tmp_path) as conductor:
+        answer = conductor.conversations.transcript(turn.conversation_id).exchanges[0].answers[0]
+        assert (answer.state, answer.text) == (LaneState.INTERRUPTED, Plan.of("words-2").text)
+        assert conductor.store.calls_of(turn.conversation_id)[0].outcome is Outcome.INTERRUPTED
+
+
+async def test_a_blocked_answer_says_so_and_is_no_fault(conductor: Conductor) -> None:
+    """A safety block is shown as one; the provider stays healthy."""
+    turn = await conductor.conversations.start_turn("Hello", [lane("any filter words 0")])
+    await turn.wait()
+    answer = conductor.conversations.transcript(turn.conversation_id).exchanges[0].answers[0]
+    assert answer.failure is not None
+    assert "blocked" in answer.failure.sentence
+    assert conductor.store.calls_of(turn.conversation_id)[0].outcome is Outcome.BLOCKED
+    assert conductor.live.figures("openai").failures == 0
+
+
+async def test_tokens_are_estimated_and_said_to_be_when_nobody_counts(conductor: Conductor) -> None:
+    """Without reported usage the cost is `estimated`, from a quarter of the characters."""
+    turn = await conductor.conversations.start_turn("Hello", [lane("gpt-4.1-mini uncounted words 4")])
+    await turn.wait()
+    call = conductor.store.calls_of(turn.conversation_id)[0]
+    assert call.completion_tokens == -(-len(Plan.of("words-4").text) // 4)
+    assert call.cost_kind in (CostKind.ESTIMATED, CostKind.UNKNOWN)
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "\u200b\u2060"])
+async def test_nothing_visible_is_not_sent(conductor: Conductor, text: str) -> None:
+    """Empty, white and zero-width prompts are refused and store nothing."""
+    with pytest.raises(InvalidRequest, match="Nothing to send"):
+        await conductor.conversations.start_turn(text, [lane()])
+    assert conductor.store.conversations("chat") == []
+
+
+async def test_a_prompt_over_the_limit_names_both_numbers(conductor: Conductor) -> None:
+    """The sentence says how long it is and how long it may be."""
+    with pytest.raises(InvalidRequest, match="1,000,001 characters; the limit is 1,000,000"):
+        await conductor.conversations.start_turn("x" * (MAX_CHARACTERS + 1), [lane()])
+
+
+async def test_deleting_stops_what_runs_and_removes_it(conductor: Conductor, upstream: Upstream) -> None:
+    """After delete the conversation is unknown, the upstream call is over, its call row has numbers only."""
+    turn = await conductor.conversations.start_turn("Hello", [lane("any silent")])
+    await until(lambda: upstream.requests, turn)
+    await conductor.conversations.delete(turn.conversation_id)
+    await asyncio.wait_for(upstream.last.hung_up.wait(), 1)
+    with pytest.raises(NotFound):
+        conductor.conversations.transcript(turn.conversation_id)
+    assert [call.conversation_id for call in conductor.store.recent_calls(5)] == [None]
+
+
+async def test_auto_keeps_its_receipt_with_the_answer(conductor: Conductor) -> None:
+    """The stored answer says who was considered and why this one."""
+    turn = await conductor.conversations.start_turn("Hello", [LaneSetup()])
+    await turn.wait()
+    answer = conductor.conversations.transcript(turn.conversation_id).exchanges[0].answers[0]
+    assert answer.receipt is not None
+    assert answer.receipt["winner"] == answer.provider == "openai"
+    assert [c["provider"] for c in answer.receipt["candidates"]][:2] == ["openai", "anthropic"]
+    assert conductor.store.calls_of(turn.conversation_id)[0].strategy == "auto"
+
+
+async def test_a_title_is_the_first_words(conductor: Conductor) -> None:
+    """One line, cut at a word; renaming to nothing is refused."""
+    assert title_of("Sorting\n  in Python") == "Sorting in Python"
+    assert title_of("word " * 40) == "word " * 11 + "word …"
+    turn = await conductor.conversations.start_turn("Hello", [lane()])
+    await turn.wait()
+    await conductor.conversations.rename(turn.conversation_id, "Greetings")
+    assert conductor.store.conversation(turn.conversation_id).title == "Greetings"
+    with pytest.raises(InvalidRequest):
+        await conductor.conversations.rename(turn.conversation_id, " ")
