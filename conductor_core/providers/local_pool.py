@@ -70,7 +70,7 @@ class LocalPool:
 
     @property
     def loading_since(self) -> float | None:
-        """Since when (monotonic seconds) the longest-loading model has been loading; None when none is. For any thread."""
+        """Since when (monotonic seconds) the longest-loading model loads, or None. For any thread."""
         since = [place.loading_since for place in list(self._places.values())]
         return min((moment for moment in since if moment is not None), default=None)
 
