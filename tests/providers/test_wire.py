@@ -232,7 +232,7 @@ async def test_silence_deadline(reach: Opener, upstream: Upstream) -> None:
 
 async def test_a_slow_reader_is_not_silence(reach: Opener, upstream: Upstream) -> None:
     """Time the reader takes for itself does not count as the provider's silence."""
-    assert await read(reach(upstream.url + "/v1", silence_timeout=0.05), "words-4", pause=0.08)
+    assert await read(reach(upstream.url + "/v1", silence_timeout=0.05), "words-4 gap-10", pause=0.08)
 
 
 async def test_a_slow_first_byte_is_not_silence(reach: Opener, upstream: Upstream) -> None:
