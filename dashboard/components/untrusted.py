@@ -1,0 +1,81 @@
+"""The only place that draws text we did not write: answers, prompts, titles, names, errors from upstream.
+
+Streamlit's markdown loads remote images out of nine widgets, draws icons and colours from `:name[...]`, and takes every
+label for markdown. So a text is either `markdown`, made safe, or `plain`, so that it reads as it was written.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import streamlit as st
+
+from dashboard.components.safe_markdown import safe_markdown
+
+# What begins anything in a line of Streamlit's markdown, and nothing that doesn't: model names stay readable where a
+# widget shows its label as it is.
+_SPECIAL = re.compile(
+    r"[\\`*_\[\]|~$]|<(?=[A-Za-z/!?])|&(?=#?\w+;)|:(?=//)|:(?=[A-Za-z][\w-]*\{)|(?<=\w)@(?=\w)|(?<=www)\.|^\s*[#>+=-]|:(?=:)",
+    re.IGNORECASE,
+)
+_NUMBERED = re.compile(r"^(\s*\d{1,9})([.)])(?=\s|$)")
+_SHORTCODE = re.compile(r":(?=[\w+/-]+:|material[/_])")
+# Marks and overrides of writing direction, and characters that show nothing: a title could pretend to be another.
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
+)
+_RIGHT_TO_LEFT = frozenset({"R", "AL"})
+_ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
+
+
+def isolated(text: str) -> str:
+    """A title or name on one line, without hidden characters, its direction of writing kept to itself (UAX #9)."""
+    text = _HIDDEN.sub("", " ".join(text.split()))
+    if any(unicodedata.bidirectional(character) in _RIGHT_TO_LEFT for character in text):
+        return f"{_ISOLATE}{text}{_END_ISOLATE}"
+    return text
+
+
+def plain(text: str) -> str:
+    """`text` escaped for labels, buttons, toasts and captions: it reads as it was written."""
+    return "\n".join(_plain_line(isolated(line)) for line in text.splitlines())
+
+
+def markdown(text: str) -> bool:
+    """Draws an answer or a prompt. Returns whether all of it is shown; if not, it says so and the caller offers it."""
+    safe = safe_markdown(text)
+    st.markdown(safe.text)
+    if not safe.is_whole:
+        st.caption("This text is too long to show as a whole. Export it to read the rest.")
+    return safe.is_whole
+
+
+def text(text: str) -> None:
+    """Draws a sentence with somebody else's words in it."""
+    st.markdown(plain(text))
+
+
+def caption(text: str) -> None:
+    """Draws a small grey line."""
+    st.caption(plain(text))
+
+
+def error(text: str) -> None:
+    """Draws what went wrong."""
+    st.error(plain(text))
+
+
+def raw(text: str) -> None:
+    """Draws what an upstream said, letter by letter, at most 500 characters of it."""
+    st.code(_HIDDEN.sub("", text[:500]), language=None, wrap_lines=True)
+
+
+def _plain_line(line: str) -> str:
+    # The joiner comes last: Streamlit looks for shortcodes after escapes are gone.
+    joined = _SHORTCODE.sub(":\u2060", line)
+    return _NUMBERED.sub(r"\1\\\2", _SPECIAL.sub(_escape, joined))
+
+
+def _escape(found: re.Match[str]) -> str:
+    return f"{found[0][:-1]}\\{found[0][-1]}"
