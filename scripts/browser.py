@@ -1,0 +1,59 @@
+"""Finds the Chromium that the browser tests and the screenshots drive, and installs Debian's where that is allowed.
+
+python -m scripts.browser       makes sure there is one, or says what to install
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+MISSING = (
+    "The browser tests need Chromium and none was found. Install it, on Debian and Ubuntu with: "
+    "sudo apt install chromium. Or name one: CHROMIUM=/path/to/chrome make test"
+)
+
+
+def find() -> str | None:
+    """The path of a Chromium: `$CHROMIUM`, or one under its usual names."""
+    named = os.environ.get("CHROMIUM")
+    return shutil.which(named) if named else next(filter(None, map(shutil.which, NAMES)), None)
+
+
+def launch_arguments() -> list[str]:
+    """Command-line flags: nothing of its own over the network, and a sandbox wherever there can be one."""
+    quiet = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    # Chromium refuses to start its sandbox as root.
+    as_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    return [*quiet, "--no-first-run", *(["--no-sandbox"] if as_root else [])]
+
+
+def main() -> int:
+    """Installs Chromium when it is missing; returns the exit code."""
+    if find() is None and not install():
+        print(MISSING, file=sys.stderr)
+        return 1
+    return 0
+
+
+def install() -> bool:
+    """Asks apt-get for Chromium, as root or where sudo needs no password. Whether there is one now."""
+    apt = shutil.which("apt-get")
+    if apt is None or os.environ.get("CHROMIUM"):
+        return False
+    rights = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    if rights and (not shutil.which("sudo") or subprocess.run([*rights, "true"], check=False).returncode):
+        return False
+    print("Installing Chromium for the browser tests", flush=True)
+    for words in (["update", "-qq"], ["install", "-qq", "--yes", "--no-install-recommends", "chromium"]):
+        command = [*rights, "env", "DEBIAN_FRONTEND=noninteractive", apt, *words]
+        if subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False).returncode:
+            return False
+    return find() is not None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
