@@ -5,78 +5,31 @@ Vendor keys and base URLs keep the vendors' own variable names; the registry's r
 
 from __future__ import annotations
 
-import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from conductor_core.environment import Environment, Origin, Variable, home_folder
 from conductor_core.errors import SettingsError
 from conductor_core.secret import Secret
 
+__all__ = ["PREFIX", "EndpointSettings", "Environment", "Origin", "Settings", "Variable", "home_folder"]
 
-class Origin(StrEnum):
-    """Where a variable's value comes from; earlier ones win."""
-
-    RUN = "entered for this run"
-    ENVIRONMENT = "environment"
-    PROJECT = "./.env"
-    HOME = "$CONDUCTOR_HOME/.env"
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """One variable as it is in force."""
-
-    name: str
-    value: str
-    origin: Origin
-
-
-class Environment:
-    """The variables of the process and of both `.env` files, and where each comes from."""
-
-    def __init__(self, layers: Mapping[Origin, Mapping[str, str]]) -> None:
-        self._layers = layers
-
-    @classmethod
-    def read(cls, environ: Mapping[str, str] | None = None, folder: Path | None = None) -> Environment:
-        """Reads all three places. Values are trimmed of white space and of quotes around them."""
-        process = dict(os.environ if environ is None else environ)
-        project = _dotenv((folder or Path.cwd()) / ".env")
-        home = home_folder(process.get("CONDUCTOR_HOME") or project.get("CONDUCTOR_HOME"))
-        return cls(
-            {Origin.RUN: {}, Origin.ENVIRONMENT: process, Origin.PROJECT: project, Origin.HOME: _dotenv(home / ".env")}
-        )
-
-    def get(self, *names: str) -> Variable | None:
-        """The first of `names` that any place sets, the places in order of precedence."""
-        for origin in Origin:
-            for name in names:
-                value = _trimmed(self._layers[origin].get(name, ""))
-                if value:
-                    return Variable(name, value, origin)
-        return None
-
-    def merged(self) -> dict[str, str]:
-        """Every variable as it is in force."""
-        return {
-            name: _trimmed(value)
-            for origin in reversed(Origin)
-            for name, value in self._layers[origin].items()
-            if _trimmed(value)
-        }
+PREFIX = "CONDUCTOR_"
+ENDPOINT_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+"""The `<NAME>` of an endpoint's variables, lower-cased; its public name has `-` in place of `_`."""
 
 
 class EndpointSettings(BaseModel):
     """An OpenAI-compatible server of the user's own, addressed as `custom:<name>`."""
 
-    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True)
 
     base_url: str
     api_key: Secret | None = None
@@ -97,7 +50,13 @@ class Settings(BaseSettings):
     """Everything that can be set by `CONDUCTOR_<NAME>`. Times are in seconds, sizes in bytes."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CONDUCTOR_", env_nested_delimiter="__", extra="forbid", arbitrary_types_allowed=True, frozen=True
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        arbitrary_types_allowed=True,
+        frozen=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
     )
 
     home: Path = Field(default=Path("~/.conductor"), description="Folder of the database and of the saved keys.")
@@ -107,8 +66,8 @@ class Settings(BaseSettings):
     allowed_hosts: list[str] = Field(
         default_factory=list, description="Host names of a proxy in front, comma-separated."
     )
-    durability: str = Field(
-        default="normal", pattern="^(normal|full)$", description="full: nothing is lost in a power cut."
+    durability: Literal["normal", "full"] = Field(
+        default="normal", description="normal or full; full: nothing is lost in a power cut."
     )
     local_models: list[Path] = Field(
         default_factory=list, description="Your own GGUF files or a folder of them, comma-separated."
@@ -154,19 +113,34 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, environment: Environment) -> Settings:
-        """Settings from an environment already read.
+        """Settings from an environment already read. Unknown names in the process's environment are passed over.
 
         Raises:
-            SettingsError: a value out of its bounds; the sentence names the variable, its place and the bound.
+            SettingsError: a value out of its bounds, or an unknown name in a file; the sentence names file, line and
+                field, the bound and the kind of value given, never the value.
         """
+        for variable, objection in _objections(environment):
+            if variable.origin is not Origin.ENVIRONMENT:
+                raise SettingsError(f"{environment.place(variable)}: {objection}")
         try:
             return cls(**_Merged(cls, environment)())
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            name = "CONDUCTOR_" + "__".join(str(part) for part in first["loc"]).upper()
-            found = environment.get(name)
-            place = f" ({found.origin})" if found else ""
-            raise SettingsError(f"{name}{place}: {first['msg']}.") from error
+            raise SettingsError(_sentence(error.errors(include_url=False)[0], environment)) from error
+
+
+def warnings(environment: Environment, vendors_own: frozenset[str] = frozenset()) -> list[str]:
+    """What is odd about the environment and yet no reason not to start, a sentence each.
+
+    Args:
+        vendors_own: the variables of the registry's rows.
+    """
+    unknown = [
+        f"{environment.place(variable)}: {objection}"
+        for variable, objection in _objections(environment)
+        if variable.origin is Origin.ENVIRONMENT
+    ]
+    ours = {variable.name for variable in environment.set_anywhere() if variable.name.startswith(PREFIX)}
+    return unknown + environment.warnings(vendors_own | ours)
 
 
 class _Merged(EnvSettingsSource):
@@ -177,24 +151,66 @@ class _Merged(EnvSettingsSource):
         super().__init__(settings_cls)
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
-        return {name.lower(): value for name, value in self._environment.merged().items()}
+        found = self._environment.merged().items()
+        return {name.lower(): value for name, value in found if name.startswith(PREFIX) and not _objection(name)}
 
     def decode_complex_value(self, field_name: str, field: Any, value: Any) -> Any:
         return value
 
 
-def home_folder(value: str | None) -> Path:
-    """Conductor's own folder: `CONDUCTOR_HOME` or `~/.conductor`."""
-    return Path(value or "~/.conductor").expanduser()
+def _objections(environment: Environment) -> list[tuple[Variable, str]]:
+    """Every variable of ours that can't be meant, with the reason."""
+    ours = [variable for variable in environment.set_anywhere() if variable.name.startswith(PREFIX)]
+    found = [(variable, _objection(variable.name, variable.origin)) for variable in ours]
+    return [(variable, objection) for variable, objection in found if objection]
 
 
-def _dotenv(path: Path) -> dict[str, str]:
-    return {name: value or "" for name, value in dotenv_values(path, encoding="utf-8-sig", interpolate=False).items()}
+def _objection(name: str, origin: Origin | None = None) -> str:
+    """Why there is no variable of that name, or not there; empty when there is one."""
+    field, *rest = name.removeprefix(PREFIX).lower().split("__")
+    if name == f"{PREFIX}HOME" and origin is Origin.HOME:
+        return "the folder this file lies in is set elsewhere, in the environment or in ./.env."
+    if field == "endpoints":
+        return _endpoint_objection(rest)
+    if field in Settings.model_fields and len(rest) == (1 if field == "default_models" else 0) and all(rest):
+        return ""
+    known = [PREFIX + other.upper() for other in Settings.model_fields]
+    near = get_close_matches(name, known, 1)
+    return f"there is no such setting. {f'Did you mean {near[0]}?' if near else 'The README lists them all.'}"
 
 
-def _trimmed(value: str) -> str:
-    value = value.strip()
-    return value[1:-1].strip() if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
+def _endpoint_objection(parts: list[str]) -> str:
+    if len(parts) != 2 or parts[1] not in EndpointSettings.model_fields:
+        return f"an endpoint's variables are {PREFIX}ENDPOINTS__<NAME>__BASE_URL, __API_KEY and __MODELS."
+    if not ENDPOINT_NAME.fullmatch(parts[0]):
+        return "an endpoint's name is a letter, then up to 31 letters, digits or single underscores."
+    return ""
+
+
+def _sentence(error: ErrorDetails, environment: Environment) -> str:
+    """What pydantic refuses: where it stands, the bound, the kind of value given, never the value."""
+    path = [part for part in error["loc"] if isinstance(part, str) and part != "[key]"]
+    name = PREFIX + "__".join(path).upper()
+    variable = environment.get(name)
+    if variable is None:  # a part that should be there is not
+        return f"{name} is not set, and is needed with the other variables of {'__'.join(path[:-1]).upper()}."
+    given = _kind_of(variable.value)
+    return f"{environment.place(variable)}: {error['msg'].removeprefix('Value error, ')}; got {given}."
+
+
+def _kind_of(value: str) -> str:
+    """What somebody wrote, without repeating it: it may be a key on the wrong line."""
+    try:
+        int(value)
+    except ValueError:
+        pass
+    else:
+        return "a whole number"
+    try:
+        float(value)
+    except ValueError:
+        return "text"
+    return "a number"
 
 
 def _comma_separated(value: Any) -> Any:
