@@ -52,7 +52,6 @@ _BY_CODE = {
     "model_not_found": Outcome.NOT_FOUND,
     "rate_limit_error": Outcome.RATE_LIMITED,
     "rate_limit_exceeded": Outcome.RATE_LIMITED,
-    "overloaded_error": Outcome.OVERLOADED,
     "timeout_error": Outcome.TIMEOUT,
     "content_filter": Outcome.BLOCKED,
     "content_policy_violation": Outcome.BLOCKED,
@@ -69,6 +68,7 @@ _BY_TYPE = {
     "not_found_error": Outcome.NOT_FOUND,
     "api_error": Outcome.SERVER_ERROR,
     "server_error": Outcome.SERVER_ERROR,
+    "overloaded_error": Outcome.OVERLOADED,
 }
 """Types that say less than a status: used only where an error object comes without one, inside a stream."""
 

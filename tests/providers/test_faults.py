@@ -42,7 +42,7 @@ def body(**error: Any) -> bytes:
         (404, {"code": "model_not_found", "type": "invalid_request_error"}, Outcome.NOT_FOUND),
         (400, {"type": "billing_error"}, Outcome.QUOTA),
         (400, {"code": "content_filter"}, Outcome.BLOCKED),
-        (500, {"type": "overloaded_error"}, Outcome.OVERLOADED),
+        (503, {"type": "overloaded_error"}, Outcome.UNAVAILABLE),
         (408, {}, Outcome.TIMEOUT),
         (504, {}, Outcome.TIMEOUT),
         (502, {}, Outcome.UNAVAILABLE),
