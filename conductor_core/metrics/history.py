@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from conductor_core.metrics.frames import COLUMNS, Range, frame
+from conductor_core.metrics.frames import COLUMNS, Range, begun_before, begun_since, frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +43,7 @@ class History:
         """Every finished call begun at `since` (UTC ms) or later, oldest first. The frame must not be changed."""
         with self._lock:
             calls = self._calls = self._current(since)
-        return calls[calls["started_at"] >= since]
+        return begun_since(calls, since)
 
     def _current(self, since: int) -> pd.DataFrame:
         settled = self._clock() - self._settle
@@ -57,7 +57,7 @@ class History:
         """Reads again what was not settled at the last reading."""
         import pandas as pd
 
-        kept = calls[calls["started_at"] < self._settled]
+        kept = begun_before(calls, self._settled)
         recent = frame(self._read(max(self._settled, self._since), _FOREVER, COLUMNS))
         self._settled = settled
         if len(kept) + len(recent) == len(calls):

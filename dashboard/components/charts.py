@@ -38,6 +38,13 @@ _SYMBOLS = {
 }
 _SYMBOL_OF_ENDPOINTS = "hexagon"
 _HEIGHT = 250
+_LAYOUT = {
+    "showlegend": False,
+    "margin": {"l": 4, "r": 8, "t": 24, "b": 4},
+    "paper_bgcolor": "rgba(0,0,0,0)",
+    "plot_bgcolor": "rgba(0,0,0,0)",
+}
+_Y_AXIS = {"automargin": True, "zeroline": False, "gridwidth": 1}
 _LANE_HEIGHT = 34
 
 
@@ -65,57 +72,39 @@ def series(
         rows = buckets.loc[provider].reset_index()
         # Without its zone: plotly would show the UTC time of an instant that carries one.
         rows["at"] = pd.to_datetime(rows["start"], unit="ms", utc=True).dt.tz_convert(zone).dt.tz_localize(None)
+        rows["p50_s"], rows["p95_s"] = rows["p50_ms"] / 1000, rows["p95_ms"] / 1000
         found.append(Series(label_of(provider), look_of(provider), rows))
     return found
 
 
 def latency(lines: Sequence[Series]) -> Figure:
     """Seconds of a whole answer: p50 with its symbol, p95 dotted."""
-    figure = _over_time(lines)
-    for line in lines:
-        rows = line.rows
-        hover = f"{line.label} p50 %{{y:.2f}} s · n %{{customdata}}<extra></extra>"
-        figure.add_scatter(
-            x=rows["at"], y=rows["p50_ms"] / 1000, customdata=rows["answered"], hovertemplate=hover, **_marked(line)
-        )
-        figure.add_scatter(
-            x=rows["at"],
-            y=rows["p95_ms"] / 1000,
-            mode="lines+markers",
-            line={"color": line.look.colour, "width": 1, "dash": "dot"},
-            # An only bucket between two gaps has no line: its point must show.
-            marker={"color": line.look.colour, "size": 3},
-            opacity=0.55,
-            hovertemplate=f"{line.label} p95 %{{y:.2f}} s<extra></extra>",
-        )
-    return figure.update_yaxes(rangemode="tozero", ticksuffix=" s")
+    traces = [trace for line in lines for trace in (_p50(line), _p95(line))]
+    return _over_time(lines, traces, {"rangemode": "tozero", "ticksuffix": " s"})
 
 
 def success_rate(lines: Sequence[Series]) -> Figure:
     """Successes of the calls that say something about the provider."""
-    figure = _over_time(lines)
-    for line in lines:
-        rows = line.rows
-        hover = f"{line.label} %{{y:.1%}} · n %{{customdata}}<extra></extra>"
-        figure.add_scatter(
-            x=rows["at"], y=rows["success_rate"], customdata=rows["judged"], hovertemplate=hover, **_marked(line)
-        )
-    return figure.update_yaxes(range=[-0.04, 1.06], tickformat=".0%", tickvals=[0, 0.25, 0.5, 0.75, 1])
+    traces = [_marked(line, "success_rate", "judged", "%{y:.1%} · n %{customdata}") for line in lines]
+    ticks = {"tickformat": ".0%", "tickvals": [0, 0.25, 0.5, 0.75, 1]}
+    return _over_time(lines, traces, {"range": [-0.04, 1.06]} | ticks)
 
 
 def cost(lines: Sequence[Series]) -> Figure:
     """USD of the calls whose price is known, stacked."""
-    figure = _over_time(lines).update_layout(barmode="stack", bargap=0.15)
-    for line in lines:
-        rows = line.rows
-        figure.add_bar(
-            x=rows["at"],
-            y=rows["cost_usd"],
-            customdata=[numbers.money(None if usd != usd else usd) for usd in rows["cost_usd"]],
-            marker={"color": line.look.colour, "line": {"width": 0}},
-            hovertemplate=f"{line.label} %{{customdata}}<extra></extra>",
-        )
-    return figure.update_yaxes(rangemode="tozero", tickprefix="$", exponentformat="none")
+    traces = [
+        {
+            "type": "bar",
+            "x": line.rows["at"],
+            "y": line.rows["cost_usd"],
+            "customdata": [numbers.money(None if usd != usd else usd) for usd in line.rows["cost_usd"]],
+            "marker": {"color": line.look.colour, "line": {"width": 0}},
+            "hovertemplate": f"{line.label} %{{customdata}}<extra></extra>",
+        }
+        for line in lines
+    ]
+    axis = {"rangemode": "tozero", "tickprefix": "$", "exponentformat": "none"}
+    return _over_time(lines, traces, axis, barmode="stack", bargap=0.15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,36 +159,54 @@ def lanes(compared: Sequence[LaneFigures]) -> Figure:
         # A third more than the longest bar leaves room for its label.
         longest = max((value or 0.0 for value in values), default=0.0)
         figure.update_xaxes(range=[0, longest * 1.35 or 1], row=place // 2 + 1, col=place % 2 + 1)
-    _plain(figure, 2 * (len(compared) * _LANE_HEIGHT + 60))
-    return figure.update_xaxes(visible=False).update_yaxes(autorange="reversed", showgrid=False)
+    figure.update_layout(height=2 * (len(compared) * _LANE_HEIGHT + 60), **_LAYOUT)
+    return figure.update_xaxes(visible=False).update_yaxes(automargin=True, autorange="reversed", showgrid=False)
 
 
-def _over_time(lines: Sequence[Series]) -> Figure:
-    """An empty chart over the whole range, also where its ends are gaps."""
+def _over_time(lines: Sequence[Series], traces: list[dict[str, Any]], y_axis: dict[str, Any], **layout: Any) -> Figure:
+    """A chart over the whole range, also where its ends are gaps. Built at once: plotly checks each change anew."""
     from plotly.graph_objects import Figure
 
-    figure = _plain(Figure(), _HEIGHT).update_layout(hovermode="x unified").update_xaxes(showgrid=False)
-    if not lines:
-        return figure
-    at = lines[0].rows["at"]
-    half = (at.iloc[1] - at.iloc[0]) / 2
-    return figure.update_xaxes(range=[at.iloc[0] - half, at.iloc[-1] + half])
+    x_axis: dict[str, Any] = {"showgrid": False}
+    if lines:
+        at = lines[0].rows["at"]
+        half = (at.iloc[1] - at.iloc[0]) / 2
+        x_axis["range"] = [at.iloc[0] - half, at.iloc[-1] + half]
+    axes = {"xaxis": x_axis, "yaxis": _Y_AXIS | y_axis}
+    return Figure({"data": traces, "layout": {"height": _HEIGHT, "hovermode": "x unified"} | _LAYOUT | axes | layout})
 
 
-def _plain(figure: Figure, height: int) -> Figure:
-    return figure.update_layout(
-        height=height,
-        showlegend=False,
-        margin={"l": 4, "r": 8, "t": 24, "b": 4},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-    ).update_yaxes(automargin=True, zeroline=False, gridwidth=1)
+def _p50(line: Series) -> dict[str, Any]:
+    return _marked(line, "p50_s", "answered", "p50 %{y:.2f} s · n %{customdata}")
 
 
-def _marked(line: Series) -> dict[str, Any]:
-    symbol = _SYMBOLS.get(line.look.mark, _SYMBOL_OF_ENDPOINTS)
+def _p95(line: Series) -> dict[str, Any]:
     return {
+        "type": "scatter",
         "mode": "lines+markers",
+        "x": line.rows["at"],
+        "y": line.rows["p95_s"],
+        "line": {"color": line.look.colour, "width": 1, "dash": "dot"},
+        # A bucket alone between two gaps has no line: its point must show.
+        "marker": {"color": line.look.colour, "size": 3},
+        "opacity": 0.55,
+        "hovertemplate": f"{line.label} p95 %{{y:.2f}} s<extra></extra>",
+    }
+
+
+def _marked(line: Series, column: str, counted: str, hover: str) -> dict[str, Any]:
+    """A line with the provider's symbol; what is hovered ends with how many calls a point stands for."""
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "x": line.rows["at"],
+        "y": line.rows[column],
+        "customdata": line.rows[counted],
         "line": {"color": line.look.colour, "width": 1.5},
-        "marker": {"color": line.look.colour, "size": 5, "symbol": symbol},
+        "marker": {
+            "color": line.look.colour,
+            "size": 5,
+            "symbol": _SYMBOLS.get(line.look.mark, _SYMBOL_OF_ENDPOINTS),
+        },
+        "hovertemplate": f"{line.label} {hover}<extra></extra>",
     }

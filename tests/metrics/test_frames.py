@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conductor_core.kinds import FAILURES, SUCCESSES, CostKind, Outcome
-from conductor_core.metrics.frames import COLUMNS, Range, Summary, Window, buckets, frame, summaries, summary, within
+from conductor_core.metrics.frames import COLUMNS, Range, Summary, Window, buckets, frame, summaries, summary
 
 NOW = 1_790_000_123_456
 ENDS = sorted(set(Outcome) - {Outcome.RUNNING})
@@ -156,14 +156,12 @@ def test_a_window_holds_now_in_its_last_bucket_and_begins_days_at_the_readers_mi
     assert len(window.starts) <= 60
 
 
-def test_calls_outside_the_window_are_left_out() -> None:
-    """Its beginning is inside, its end is not."""
-    window = Window(1000, 2000, 500)
-    assert within(frame([]), window).empty
-    rows = [
-        dict.fromkeys(COLUMNS) | {"id": str(at), "started_at": at, "outcome": "ok"} for at in (999, 1000, 1999, 2000)
-    ]
-    assert list(within(frame(tuples(rows)), window)["id"]) == ["1000", "1999"]
+def test_a_window_takes_its_beginning_and_not_its_end() -> None:
+    """A call on the border of two windows is in one of them."""
+    begun = [999, 1000, 1999, 2000]
+    calls = [dict.fromkeys(COLUMNS) | {"id": str(at), "started_at": at, "provider": "local"} for at in begun]
+    found = buckets(frame(tuples(calls)), Window(1000, 2000, 500))
+    assert list(found["calls"]) == [1, 1]
 
 
 def test_importing_the_module_loads_no_pandas() -> None:
