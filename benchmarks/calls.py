@@ -15,7 +15,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import httpx
 
@@ -118,7 +117,8 @@ async def measure(base_url: str, rounds: int, calls: int) -> None:
     print(f"one at a time: {median(own_cpu) * 1e6:.0f} µs CPU a call, bare httpx {median(bare_cpu) * 1e6:.0f} µs")
     print(f"  ratio {median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f}); target at most 0.8")
     print(
-        f"64 in flight: {median(r for r, _ in rates):.0f} calls/s, {median(c for _, c in rates) * 1e6:.0f} µs CPU a call"
+        f"64 in flight: {median(rate for rate, _ in rates):.0f} calls/s, "
+        f"{median(cpu for _, cpu in rates) * 1e6:.0f} µs CPU a call"
     )
     print("  target at least 2,500 calls/s on one core")
     print(f"streamed: {median(per_chunk) * 1e6:.1f} µs CPU a chunk (the whole call, 200 chunks); target at most 20")

@@ -14,7 +14,7 @@ transcript = chat_thread.opened(chat)
 history.sidebar("chat", chat.conversation_id, "New chat", chat_thread.open_one)
 
 with st.container(key="chat-head", horizontal=True, vertical_alignment="bottom"):
-    st.subheader("Chat", anchor=False)
+    st.header("Chat", anchor=False)
     chat.setup = pick(chat.setup, "chat")
     if transcript:
         menu(transcript)

@@ -14,7 +14,7 @@ transcript = compare_lanes.opened(compare)
 history.sidebar("compare", compare.comparison_id, "New comparison", compare_lanes.open_one)
 
 with st.container(key="compare-head", horizontal=True, vertical_alignment="bottom"):
-    st.subheader("Compare", anchor=False)
+    st.header("Compare", anchor=False)
     compare_lanes.choose_count(compare, fixed=transcript is not None)
     if transcript:
         menu(transcript)

@@ -21,7 +21,16 @@ def body(answer: Answer, key: str) -> None:
         with st.expander("Thinking", icon=":material/psychology:"):
             untrusted.markdown(answer.thinking)
     if answer.text:
-        untrusted.markdown(answer.text)
+        whole = untrusted.markdown(answer.text)
+        if not whole and not answer.running:
+            st.download_button(
+                "Download the whole answer",
+                answer.text,
+                "answer.md",
+                "text/markdown",
+                key=f"whole-{key}",
+                on_click="ignore",
+            )
     elif answer.running:
         with st.container(key=f"facts-waiting-{key}"):
             untrusted.caption(facts.waiting(answer, _loading_seconds(answer)))
@@ -46,7 +55,7 @@ def failure(answer: Answer) -> None:
     untrusted.error(answer.failure.sentence)
     if answer.failure.detail or answer.request_id:
         with st.expander("Details"):
-            st.code(answer.failure.detail or "The provider gave no further reason.", language=None, wrap_lines=True)
+            untrusted.raw(answer.failure.detail or "The provider gave no further reason.")
             untrusted.caption(f"Request {answer.request_id}" if answer.request_id else "Nothing was sent.")
 
 

@@ -1,4 +1,4 @@
-"""How the lanes of one prompt did: a table, and a chart for those who would rather look."""
+"""How the lanes of one prompt did: a chart for those who would rather look, and the table with every figure."""
 
 from __future__ import annotations
 
@@ -8,16 +8,35 @@ import streamlit as st
 
 from conductor_core.answers import Answer
 from conductor_core.kinds import CostKind
-from dashboard.components import numbers, untrusted
+from dashboard.components import charts, numbers, untrusted
 from dashboard.components.who import look_of, name_of
 
 
 def draw(answers: Sequence[Answer]) -> None:
-    """Figures of every lane that was sent; lanes that failed before that are left out."""
+    """Figures of every lane that was sent; a lane that failed before has none."""
     sent = [answer for answer in answers if answer.latency_ms is not None]
     if not sent:
         return
+    st.markdown("**How they did**")
+    st.plotly_chart(
+        charts.lanes([_figures(answer) for answer in sent]),
+        config=charts.CONFIG,
+        key=f"lanes-{sent[0].id}",
+        alt="First token, whole answer, tokens per second and cost of each lane",
+    )
     st.table([_row(answer) for answer in sent])
+
+
+def _figures(answer: Answer) -> charts.LaneFigures:
+    return charts.LaneFigures(
+        label=f"{answer.lane + 1} {name_of(answer.provider)}",
+        look=look_of(answer.provider),
+        ttft_ms=answer.ttft_ms,
+        latency_ms=answer.latency_ms,
+        tokens_per_second=answer.tokens_per_second,
+        cost_usd=answer.cost_usd,
+        cost_kind=answer.cost_kind,
+    )
 
 
 def _row(answer: Answer) -> dict[str, str]:
@@ -29,6 +48,6 @@ def _row(answer: Answer) -> dict[str, str]:
         "First token": numbers.seconds(answer.ttft_ms),
         "Whole answer": numbers.seconds(answer.latency_ms),
         "Speed": numbers.rate(answer.tokens_per_second),
-        "Tokens in → out": numbers.tokens(answer.prompt_tokens, answer.completion_tokens, estimated),
+        "Tokens in → out": untrusted.plain(numbers.tokens(answer.prompt_tokens, answer.completion_tokens, estimated)),
         "Cost": untrusted.plain(numbers.money(answer.cost_usd, answer.cost_kind)),
     }
