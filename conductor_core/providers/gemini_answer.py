@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from conductor_core.errors import ProviderError
 from conductor_core.kinds import FinishReason
 from conductor_core.providers.base import Chunk, Usage
 from conductor_core.providers.faults import Faults
@@ -83,14 +84,17 @@ class AnswerReader:
         Raises:
             ProviderError: the end came too early.
         """
-        if self._last_malformed:
-            raise self._faults.cut("broke off its answer. Retry or use another provider.")
-        if not self._objects:
-            raise self._faults.bad_response("sent an unreadable answer. Retry or use another provider.")
         if not self.finished:
-            raise self._faults.cut("ended its answer without a finish reason; it may be incomplete. Retry or continue.")
+            raise self._too_early()
         text, thinking = self._answer.flush(), self._thinking.flush()
         return Chunk(text, thinking) if text or thinking else None
+
+    def _too_early(self) -> ProviderError:
+        if self._last_malformed:
+            return self._faults.cut("broke off its answer. Retry or use another provider.")
+        if not self._objects:
+            return self._faults.bad_response("sent an unreadable answer. Retry or use another provider.")
+        return self._faults.cut("ended its answer without a finish reason; it may be incomplete. Retry or continue.")
 
     def _chunk(self, event: dict[str, Any]) -> Chunk | None:
         text, thinking, reason = "", "", None
@@ -130,7 +134,8 @@ class _Scanner:
         self._skip = 0
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
-        start, position, self._skip = 0, self._skip, 0
+        start, position = 0, self._skip
+        self._skip = max(position - len(piece), 0)
         while found := (_INSIDE if self._in_string else _OUTSIDE).search(piece, position):
             position = found.end()
             match found[0]:
