@@ -1,6 +1,6 @@
 """What recording a call costs: CPU on the caller's side, CPU in the writer's thread, rows per second.
 
-Run from the root: `python -m benchmarks.store [--calls 20000] [--rate 2500]`. A call is two rows, its start and its end.
+Run from the root: `python -m benchmarks.store [--calls 20000] [--rate 2500]`. A call is two rows: its start, its end.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def writer_seconds() -> float:
 
 
 async def record(store: Store, calls: int, rate: float, lasting: float) -> float:
-    """Begins calls at a rate, each ending `lasting` s later and waiting for its commit; gives the mean wait in ms."""
+    """Begins calls at a rate, each ending `lasting` s later and waiting for its commit; gives the s it took."""
     waits: list[float] = []
 
     async def one(number: int) -> None:
@@ -82,9 +82,8 @@ async def record(store: Store, calls: int, rate: float, lasting: float) -> float
             if ahead > 0.001:
                 await asyncio.sleep(ahead)
     waits.sort()
-    print(
-        f"    commit wait p50 {waits[len(waits) // 2] * 1e3:.2f} ms, p99 {waits[len(waits) * 99 // 100] * 1e3:.2f} ms"
-    )
+    median, tail = waits[len(waits) // 2] * 1e3, waits[len(waits) * 99 // 100] * 1e3
+    print(f"    wait for the commit p50 {median:.2f} ms, p99 {tail:.2f} ms")
     return time.perf_counter() - begun
 
 
@@ -106,9 +105,8 @@ def flat_out(store: Store, calls: int) -> None:
         store.save_call(call)
     store.save_call(rows[-1]).result()
     took = time.perf_counter() - begun
-    print(
-        f"flat out: {calls / took:,.0f} rows/s, writer {(writer_seconds() - before) / calls * 1e6:.1f} µs CPU per row"
-    )
+    writer = (writer_seconds() - before) / calls * 1e6
+    print(f"flat out: {calls / took:,.0f} rows/s, writer {writer:.1f} µs CPU per row")
 
 
 def at_rate(store: Store, calls: int, rate: float, lasting: float) -> None:

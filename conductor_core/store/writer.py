@@ -185,6 +185,8 @@ class Writer:
         self._trouble = ""
         self._lagging_since = None
         if any(entry.statement.erases for entry in batch):
+            self._truncate(wait_ms=250)
+        elif self._erasing:
             self._truncate()
         self._settle(batch, refused)
         return True
@@ -223,10 +225,10 @@ class Writer:
             entry.saved.set_exception(StoreError(sentence))
         self._waiters.wake()
 
-    def _truncate(self) -> None:
+    def _truncate(self, wait_ms: int = 0) -> None:
         """Empties the WAL, which still holds what was deleted. A reader in the middle of a query may delay it."""
         try:
-            self._connection.execute("PRAGMA busy_timeout = 250")
+            self._connection.execute(f"PRAGMA busy_timeout = {wait_ms}")
             (busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             self._connection.execute("PRAGMA busy_timeout = 5000")
             self._erasing = bool(busy)
