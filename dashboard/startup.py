@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -52,5 +51,3 @@ def configure_log(redactor: Redactor) -> None:
     # Streamlit gives each of its loggers a handler of its own, whenever a module of it is first imported and again
     # when its configuration changes; those would print exceptions as they are.
     streamlit.logger.setup_formatter = logs.capture
-    for name in ("streamlit", "uvicorn", "uvicorn.error", "uvicorn.access"):
-        logs.capture(logging.getLogger(name))

@@ -21,7 +21,7 @@ _LINK_SCHEMES = frozenset({"http", "https", "mailto"})
 _JOINER = "\u2060"
 _FORBIDDEN_IN_FORMULA = re.compile(
     # What another parser, or one that found no formula, could take for code, an image, a link or HTML.
-    r"`|~~~|!\[|\]\(|<[/!?]|<[A-Za-z][^<>]*>|^[^\w\\]*<[A-Za-z]|\\\$|\\\Z"
+    r"`|~~~|!\[|\]\(|<[/!?]|<[A-Za-z][^<>]*>|<[A-Za-z][\w-]*\s+[\w.:-]+\s*=\s*['\"]|^[^\w\\]*<[A-Za-z]|\\\$|\\\Z"
     r"|\\(?:[egx]?def|let|futurelet|newcommand|renewcommand|providecommand|global|long|href|url|includegraphics|html\w+)"
     r"(?![a-zA-Z])",
     re.MULTILINE,
