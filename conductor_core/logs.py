@@ -18,22 +18,26 @@ from structlog.typing import Processor
 
 from conductor_core.redaction import Redactor
 
+_OURS = ("conductor", "conductor_core", "dashboard")
 _LONGEST_VALUE = 16_384
 _DEEPEST = 6
 
 
-def configure(redactor: Redactor, stream: TextIO | None = None, level: int = logging.INFO) -> logging.Handler:
+def configure(redactor: Redactor, stream: TextIO | None = None) -> logging.Handler:
     """Makes `stream` (stderr) the one place of the log, and returns its handler.
 
+    Ours is logged from INFO on, other libraries' from WARNING on: a server's line per request would name conversations.
     Handlers that other libraries put on their own loggers are taken away, so that nothing passes the redaction by.
     """
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_formatter(redactor))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level)
+    root.setLevel(logging.WARNING)
     for name in list(logging.root.manager.loggerDict):
         capture(logging.getLogger(name))
+    for name in _OURS:
+        logging.getLogger(name).setLevel(logging.INFO)
     logging.captureWarnings(True)
     structlog.configure(
         processors=[*_shared_processors(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -45,9 +49,10 @@ def configure(redactor: Redactor, stream: TextIO | None = None, level: int = log
 
 
 def capture(logger: logging.Logger) -> None:
-    """Sends a logger's records to the root handler instead of its own handlers."""
+    """Sends a logger's records to the root handler instead of its own handlers, from the root's level on."""
     logger.handlers.clear()
     logger.propagate = True
+    logger.setLevel(logging.NOTSET)
 
 
 def catch_uncaught() -> None:

@@ -13,7 +13,7 @@ from conductor_core.redaction import Redactor
 from conductor_core.settings import Environment, Settings
 from dashboard import runtime
 from dashboard.guard import Policy, admit
-from dashboard.guard.listening import listening_addresses
+from dashboard.guard.listening import is_private, listening_addresses
 
 
 def load_policy() -> Policy:
@@ -33,7 +33,8 @@ def load_policy() -> Policy:
 @asynccontextmanager
 async def serve_conductor() -> AsyncIterator[None]:
     """Opens the Conductor on this loop, hands it to the pages, and closes it when the server stops."""
-    conductor = await Conductor.open()
+    conductor = await Conductor.open(private=all(map(is_private, listening_addresses())))
+    configure_log(conductor.redactor)  # it also learns the keys entered later
     runtime.install(Bridge(conductor, asyncio.get_running_loop()))
     try:
         yield
