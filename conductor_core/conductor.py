@@ -8,23 +8,30 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import UTC, datetime
 
+import structlog
+
 from conductor_core import VERSION
+from conductor_core.configuration import Configuration, check_default_models
 from conductor_core.conversations import Conversations
 from conductor_core.kinds import Source
 from conductor_core.metrics.live import LiveMetrics, overall
 from conductor_core.models import ChatRequest, ChatResponse, ProviderStatus, SystemStatus
 from conductor_core.prompt import Prompt
-from conductor_core.providers import BaseProvider, Chunk, Registry
+from conductor_core.providers import VENDORS, BaseProvider, Chunk, Registry
 from conductor_core.providers.catalog import Catalog
 from conductor_core.providers.wire import Wire
 from conductor_core.redaction import Redactor
 from conductor_core.routing.attempt import Attempt
 from conductor_core.routing.router import Router
-from conductor_core.settings import Environment, Settings
+from conductor_core.settings import Environment, Settings, warnings
 from conductor_core.store.database import Store
 
 SEED_CALLS = 20
 """Calls per provider read back at start, so that a restart does not forget who is healthy."""
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_VENDORS_OWN = frozenset(name for row in VENDORS for name in (*row.key_variables, row.base_url_variable) if name)
+_log = structlog.get_logger()
 
 
 class Conductor:
@@ -37,27 +44,39 @@ class Conductor:
         providers: the registry.
         live: the live figures of every provider.
         catalog: which models each provider offers.
+        configuration: changes keys, endpoints and default models while running.
         store: what is on disk, for reading.
     """
 
     def __init__(
-        self, settings: Settings, environment: Environment, store: Store, wire: Wire, redactor: Redactor
+        self,
+        settings: Settings,
+        environment: Environment,
+        store: Store,
+        wire: Wire,
+        redactor: Redactor,
+        *,
+        private: bool = True,
     ) -> None:
         self.settings = settings
         self.environment = environment
         self.store = store
         self.redactor = redactor
-        self.providers = Registry(settings, environment, wire)
+        self.providers = Registry(settings, environment, wire, private=private)
         self.live = LiveMetrics()
         self._router = Router(self.providers, self.live)
         self.conversations = Conversations(store, self.live, self._router)
         self.catalog = Catalog(self.providers, asyncio.get_running_loop())
+        self.configuration = Configuration(environment, self.providers, self.apply, private=private)
         self._wire = wire
         self._opened = time.monotonic()
 
     @classmethod
-    async def open(cls, environment: Environment | None = None) -> Conductor:
+    async def open(cls, environment: Environment | None = None, *, private: bool | None = None) -> Conductor:
         """Reads the settings, opens the store and seeds the live metrics from its calls.
+
+        Args:
+            private: whether only this machine reaches the application; when not given, what `CONDUCTOR_HOST` says.
 
         Raises:
             SettingsError: a setting that can't be read.
@@ -65,11 +84,16 @@ class Conductor:
         """
         environment = environment or Environment.read()
         settings = Settings.load(environment)
+        check_default_models(settings, environment)
         place = f"http://{settings.host}:{settings.port}"
         store = await asyncio.to_thread(Store.open, settings.home, durability=settings.durability, place=place)
         redactor = Redactor()
-        conductor = cls(settings, environment, store, Wire(settings, redactor), redactor)
+        redactor.learn_environment(environment.merged())
+        private = settings.host in _LOOPBACK if private is None else private
+        conductor = cls(settings, environment, store, Wire(settings, redactor), redactor, private=private)
         conductor.live.seed(store.last_calls(SEED_CALLS))
+        for warning in warnings(environment, _VENDORS_OWN):
+            _log.warning(warning)
         return conductor
 
     async def close(self) -> None:
@@ -78,6 +102,18 @@ class Conductor:
         await self.providers.close()
         await self._wire.close()
         await asyncio.to_thread(self.store.close)
+
+    def apply(self) -> None:
+        """Puts the environment as it is now in force; on the loop. Calls that are running go on as they began.
+
+        Raises:
+            SettingsError: a variable can't be used; everything stays as it was.
+        """
+        settings = Settings.load(self.environment)
+        self.redactor.learn_environment(self.environment.merged())
+        self.providers.apply(settings)
+        self.catalog.forget()
+        self.settings = settings
 
     async def chat(self, request: ChatRequest, source: Source = Source.API) -> ChatResponse:
         """One whole answer. It is acknowledged once its call row is committed.

@@ -6,20 +6,28 @@ one file and one line of `_build`.
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from conductor_core.errors import SettingsError, UnknownProvider
 from conductor_core.pricing import FREE
 from conductor_core.providers.base import BaseProvider, Chunk, Completion, Endpoint, Usage, Vendor
 from conductor_core.secret import Secret
-from conductor_core.settings import Environment, Settings
+from conductor_core.settings import ENDPOINT_NAME, PREFIX, Environment, Settings
 
 if TYPE_CHECKING:
     from conductor_core.providers.wire import Wire
 
-__all__ = ["VENDORS", "BaseProvider", "Chunk", "Completion", "Endpoint", "Registry", "Usage", "Vendor"]
+__all__ = [
+    "VENDORS",
+    "BaseProvider",
+    "Chunk",
+    "Completion",
+    "Endpoint",
+    "Registry",
+    "Usage",
+    "Vendor",
+    "default_model_key",
+]
 
 VENDORS: tuple[Vendor, ...] = (
     Vendor(
@@ -125,8 +133,6 @@ VENDORS: tuple[Vendor, ...] = (
     Vendor("local", "SmolLM2 (local)", "local", default_model="smollm2-135m", price_list=FREE),
 )
 
-_ENDPOINT_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
-
 
 class Registry:
     """The providers of one installation, built when first asked for.
@@ -135,17 +141,36 @@ class Registry:
         settings: deadlines, endpoints, default models.
         environment: where keys and base URLs are read from.
         wire: the HTTP client they share.
+        private: only this machine reaches the application: an address typed into Settings may be loopback or private.
     """
 
-    def __init__(self, settings: Settings, environment: Environment, wire: Wire) -> None:
+    def __init__(self, settings: Settings, environment: Environment, wire: Wire, *, private: bool = True) -> None:
         self._settings = settings
         self._environment = environment
         self._wire = wire
+        self._private = private
         self._built: dict[str, BaseProvider] = {}
-        self._vendors = {vendor.name: vendor for vendor in VENDORS}
-        for name in settings.endpoints:
-            row = _endpoint_vendor(name)
-            self._vendors[row.name] = row
+        self._retired: list[BaseProvider] = []
+        self._vendors = _rows(settings)
+
+    def apply(self, settings: Settings) -> None:
+        """Puts changed settings and variables in force. Only what they concern is built anew, when next asked for.
+
+        Calls that are running go on with the provider they began with; it is closed with the registry.
+
+        Raises:
+            SettingsError: an endpoint's name can't be one.
+        """
+        self._vendors, self._settings = _rows(settings), settings
+        kept = {}
+        for name, provider in list(self._built.items()):
+            vendor = self._vendors.get(name)
+            if vendor and self._endpoint(vendor) == provider.endpoint:
+                provider.default_model = self._default_model(vendor, provider.endpoint)
+                kept[name] = provider
+            else:
+                self._retired.append(provider)
+        self._built = kept
 
     def names(self) -> list[str]:
         """Every provider there is, configured or not, in the registry's order."""
@@ -181,27 +206,40 @@ class Registry:
         return [provider for provider in map(self.get, self._vendors) if provider.configured]
 
     async def close(self) -> None:
-        for provider in self._built.values():
+        for provider in [*self._built.values(), *self._retired]:
             await provider.close()
 
     def _endpoint(self, vendor: Vendor) -> Endpoint:
-        if vendor.name.startswith("custom:"):
-            own = self._settings.endpoints[_settings_name(vendor.name)]
-            return Endpoint(own.base_url, own.api_key, models=tuple(own.models))
+        """Where a vendor is reached and with which key.
+
+        A key that the owner set outside of Settings never goes to an address that was typed into Settings.
+        """
+        address = self._environment.get(vendor.base_url_variable) if vendor.base_url_variable else None
         key = self._environment.get(*vendor.key_variables)
-        base_url = self._environment.get(vendor.base_url_variable) if vendor.base_url_variable else None
+        typed = not vendor.base_url and address is not None and address.origin.typed
+        if typed and key and not key.origin.typed:
+            key = None
         missing = ""
-        if not vendor.base_url and not base_url and vendor.base_url_variable:
+        if not vendor.base_url and not address and vendor.base_url_variable:
             missing = vendor.base_url_variable
         elif vendor.base_url and vendor.key_variables and not key:
             missing = vendor.key_variables[0]
+        own = self._settings.endpoints.get(_settings_name(vendor.name))
         return Endpoint(
-            base_url.value if base_url else vendor.base_url, Secret(key.value) if key else None, missing=missing
+            address.value if address else vendor.base_url,
+            Secret(key.value) if key else None,
+            trusted=self._private or not typed,
+            models=tuple(own.models) if own else (),
+            missing=missing,
         )
+
+    def _default_model(self, vendor: Vendor, endpoint: Endpoint) -> str | None:
+        chosen = self._settings.default_models.get(default_model_key(vendor.name))
+        return chosen or vendor.default_model or next(iter(endpoint.models), None)
 
     def _build(self, vendor: Vendor) -> BaseProvider:
         endpoint = self._endpoint(vendor)
-        default = self._settings.default_models.get(vendor.name)
+        default = self._default_model(vendor, endpoint)
         match vendor.dialect:
             case "openai":
                 from conductor_core.providers.openai_provider import OpenAIProvider
@@ -223,14 +261,30 @@ class Registry:
                 raise AssertionError(f"{vendor.name} names a dialect that does not exist: {unknown}")
 
 
+def default_model_key(provider: str) -> str:
+    """What a provider is called in `CONDUCTOR_DEFAULT_MODELS__<PROVIDER>`: `custom:my-box` is `custom_my_box`."""
+    return provider.replace(":", "_").replace("-", "_")
+
+
+def _rows(settings: Settings) -> dict[str, Vendor]:
+    rows = {vendor.name: vendor for vendor in VENDORS}
+    own = map(_endpoint_vendor, settings.endpoints)
+    return rows | {vendor.name: vendor for vendor in own}
+
+
 def _endpoint_vendor(name: str) -> Vendor:
+    stem = f"{PREFIX}ENDPOINTS__{name.upper()}"
+    if not ENDPOINT_NAME.fullmatch(name):
+        raise SettingsError(f"{stem}__BASE_URL: the name must be a letter, then up to 31 letters, digits or _.")
     public = name.replace("_", "-")
-    if not _ENDPOINT_NAME.fullmatch(public):
-        raise SettingsError(
-            f"CONDUCTOR_ENDPOINTS__{name.upper()}__BASE_URL: "
-            "the name must be a letter, then up to 31 letters, digits or _."
-        )
-    return replace(Vendor("", public, "openai", takes_top_k=True), name=f"custom:{public}")
+    return Vendor(
+        f"custom:{public}",
+        public,
+        "openai",
+        key_variables=(f"{stem}__API_KEY",),
+        base_url_variable=f"{stem}__BASE_URL",
+        takes_top_k=True,
+    )
 
 
 def _settings_name(provider: str) -> str:

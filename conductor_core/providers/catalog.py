@@ -36,9 +36,23 @@ class Catalog:
     def forget(self) -> None:
         """Asks everybody again next time: a key or an address has changed."""
         self._asked_at.clear()
+        self._lists.clear()
+
+    async def ask(self, provider: str) -> list[str]:
+        """The models a provider lists now; on the loop.
+
+        Raises:
+            UnknownProvider, NotConfigured, ProviderError.
+        """
+        self._asked_at[provider] = time.monotonic()
+        asked = self._providers.get(provider)
+        models = await asked.get_available_models()
+        if self._providers.get(provider) is asked:  # else its key or address changed meanwhile
+            self._lists[provider] = models
+        return models
 
     async def _refresh(self, provider: str) -> None:
         try:
-            self._lists[provider] = await self._providers.get(provider).get_available_models()
+            await self.ask(provider)
         except ConductorError as error:
             _log.warning("models not listed", provider=provider, reason=str(error))

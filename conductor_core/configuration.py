@@ -1,0 +1,252 @@
+"""Changing keys, endpoints and default models while running: checked first, then saved, then put in force.
+
+Everything here runs on the Conductor's loop. Only `$CONDUCTOR_HOME/.env` is ever written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter, ValidationError
+from yarl import URL
+
+from conductor_core.environment import Environment, Origin, Variable
+from conductor_core.errors import InvalidRequest, SettingsError, UserError
+from conductor_core.models import ModelName
+from conductor_core.providers import VENDORS, Registry, Vendor, default_model_key
+from conductor_core.providers.address import check_base_url
+from conductor_core.settings import ENDPOINT_NAME, PREFIX, Settings
+
+LONGEST_KEY = 4096
+MOST_MODELS = 100
+
+_MODELS = TypeAdapter(Annotated[list[ModelName], Field(max_length=MOST_MODELS)])
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What came of a change.
+
+    Attributes:
+        hidden_by: the variable of another place that stays in force over what was saved; None as a rule.
+        dropped_key: the key saved with an address was removed, for the address now leads to another host.
+    """
+
+    hidden_by: Variable | None = None
+    dropped_key: bool = False
+
+
+class Configuration:
+    """What a person changes in Settings.
+
+    Args:
+        environment: where variables are read and saved.
+        providers: who there is.
+        apply: puts the environment in force.
+        private: only this machine reaches the application, so an address may be loopback or private.
+    """
+
+    def __init__(
+        self, environment: Environment, providers: Registry, apply: Callable[[], None], *, private: bool
+    ) -> None:
+        self._environment = environment
+        self._providers = providers
+        self._apply = apply
+        self._private = private
+
+    def key_of(self, provider: str) -> Variable | None:
+        """The key in force, with where it comes from; None when there is none, or none that goes to this address."""
+        found = self._environment.get(*self._providers.vendor(provider).key_variables)
+        return found if self._providers.get(provider).endpoint.key else None
+
+    def address_of(self, provider: str) -> Variable | None:
+        """The address in force where a variable sets it."""
+        return self._environment.get(self._providers.vendor(provider).base_url_variable)
+
+    def is_key_saved(self, provider: str) -> bool:
+        """Whether a key of this provider lies in `$CONDUCTOR_HOME/.env`, in force or hidden."""
+        return self._environment.saved(*self._providers.vendor(provider).key_variables)
+
+    async def set_key(self, provider: str, key: str, *, keep: bool) -> Changed:
+        """Uses a key from now on: saved when `keep`, else until this process ends.
+
+        Raises:
+            UserError: it can't be a key, or this provider takes none.
+            SettingsError: the file can't be written.
+        """
+        vendor = self._providers.vendor(provider)
+        if not vendor.key_variables:
+            raise UserError(f"{vendor.label} needs no key.")
+        await self._change({vendor.key_variables[0]: checked_key(key)}, keep=keep)
+        return self._changed(vendor.key_variables)
+
+    async def remove_key(self, provider: str) -> Changed:
+        """Forgets the key saved or entered for this run; one of the environment or `./.env` is the owner's to remove.
+
+        Raises:
+            SettingsError: the file can't be written.
+        """
+        names = self._providers.vendor(provider).key_variables
+        await self._change(dict.fromkeys(names))
+        return self._changed(names)
+
+    async def set_default_model(self, provider: str, model: str | None) -> Changed:
+        """Saves which model is used when none is named; None, or the vendor's own default, takes the choice back.
+
+        Raises:
+            InvalidRequest: it can't be a model's name.
+            SettingsError: the file can't be written.
+        """
+        if model == self._providers.vendor(provider).default_model:
+            model = None
+        name = f"{PREFIX}DEFAULT_MODELS__{default_model_key(provider).upper()}"
+        await self._change({name: _checked_models([model])[0] if model else None})
+        return self._changed((name,))
+
+    async def set_address(self, provider: str, base_url: str, key: str = "") -> Changed:
+        """Saves where a server of the user's own is reached, and its key, if there is one.
+
+        Raises:
+            UserError: this provider's address is not set here, or may not be reached; or it can't be a key.
+            SettingsError: the file can't be written.
+        """
+        vendor = self._providers.vendor(provider)
+        if vendor.base_url or not vendor.base_url_variable:
+            raise UserError(f"The address of {vendor.label} is not set here.")
+        return await self._set_address(vendor, base_url, key, {})
+
+    async def declare(self, name: str, base_url: str, key: str = "", models: Iterable[str] = ()) -> Changed:
+        """Declares a server that speaks OpenAI's dialect, as `custom:<name>`, or changes one declared here before.
+
+        Raises:
+            UserError: name, address, key or a model's name can't be one; or it is declared outside of Settings.
+            SettingsError: the file can't be written.
+        """
+        field = name.strip().lower().replace("-", "_")
+        if not ENDPOINT_NAME.fullmatch(field) or "__" in field or field.endswith("_"):
+            raise InvalidRequest("The name is a letter, then up to 31 letters, digits or single hyphens.", "name")
+        variables = self._endpoint_variables(field)
+        self._refuse_if_set_outside(f"custom:{field.replace('_', '-')}", variables)
+        address, secret, listed = variables
+        row = Vendor("", field, "openai", key_variables=(secret,), base_url_variable=address)
+        named = _checked_models(models)
+        return await self._set_address(row, base_url, key, {listed: ",".join(named) or None})
+
+    async def remove_endpoint(self, provider: str) -> None:
+        """Forgets an endpoint declared here, with its key.
+
+        Raises:
+            UserError: it is declared outside of Settings.
+            SettingsError: the file can't be written.
+        """
+        variables = self._endpoint_variables(provider.removeprefix("custom:").replace("-", "_"))
+        self._refuse_if_set_outside(provider, variables)
+        model = f"{PREFIX}DEFAULT_MODELS__{default_model_key(provider).upper()}"
+        await self._change(dict.fromkeys((*variables, model)))
+
+    async def remove_address(self, provider: str) -> Changed:
+        """Forgets the saved address of a server of the user's own, with its key.
+
+        Raises:
+            SettingsError: the file can't be written.
+        """
+        vendor = self._providers.vendor(provider)
+        await self._change(dict.fromkeys((vendor.base_url_variable, *vendor.key_variables)))
+        return self._changed((vendor.base_url_variable,))
+
+    async def _set_address(self, vendor: Vendor, base_url: str, key: str, changes: Mapping[str, str | None]) -> Changed:
+        url = base_url.strip().rstrip("/")
+        check_base_url(url, trusted=self._private)
+        before = self._environment.get(vendor.base_url_variable)
+        moved = before is None or _origin(before.value) != _origin(url)
+        keys: dict[str, str | None] = {vendor.key_variables[0]: checked_key(key)} if key.strip() else {}
+        dropped = moved and not keys and self._has_typed_key(vendor)
+        if dropped:
+            keys = dict.fromkeys(vendor.key_variables)
+        await self._change({**changes, vendor.base_url_variable: url, **keys})
+        return Changed(self._changed((vendor.base_url_variable,)).hidden_by, dropped)
+
+    async def _change(self, changes: Mapping[str, str | None], *, keep: bool = True) -> None:
+        """Makes changes that are known to do."""
+        Settings.load(self._environment.supposing(changes, Origin.HOME if keep else Origin.RUN))
+        if keep:
+            await asyncio.to_thread(self._environment.save_all, changes)
+        else:
+            for name, value in changes.items():
+                self._environment.set_for_run(name, value)
+        self._apply()
+
+    def _changed(self, names: tuple[str, ...]) -> Changed:
+        found = self._environment.get(*names)
+        return Changed(found if found and not found.origin.typed else None)
+
+    def _has_typed_key(self, vendor: Vendor) -> bool:
+        found = self._environment.get(*vendor.key_variables)
+        return self._environment.saved(*vendor.key_variables) or (found is not None and found.origin.typed)
+
+    def _refuse_if_set_outside(self, provider: str, variables: tuple[str, ...]) -> None:
+        for name in variables:
+            found = self._environment.get(name)
+            if found and not found.origin.typed:
+                raise UserError(f"{provider} is declared outside of Settings, by {self._environment.place(found)}.")
+
+    def _endpoint_variables(self, field: str) -> tuple[str, str, str]:
+        stem = f"{PREFIX}ENDPOINTS__{field.upper()}"
+        return f"{stem}__BASE_URL", f"{stem}__API_KEY", f"{stem}__MODELS"
+
+
+def checked_key(key: str) -> str:
+    """A key as somebody pasted it, without white space around it.
+
+    Raises:
+        InvalidRequest: it can't be one; says why, without repeating it.
+    """
+    key = key.strip()
+    if not key:
+        raise InvalidRequest("Enter a key first.", "key")
+    if len(key) > LONGEST_KEY:
+        raise InvalidRequest(f"The key has {len(key)} characters; {LONGEST_KEY} are the most.", "key")
+    if not key.isascii() or not key.isprintable() or any(character in " '\"" for character in key):
+        raise InvalidRequest(
+            "A key holds no spaces, quotes, line breaks or letters beyond ASCII. Copy it again.", "key"
+        )
+    return key
+
+
+def check_default_models(settings: Settings, environment: Environment) -> None:
+    """Refuses a default model of a provider that does not exist.
+
+    Raises:
+        SettingsError: names the variable, its place and the providers there are.
+    """
+    own = [default_model_key(f"custom:{name}") for name in settings.endpoints]
+    known = [default_model_key(vendor.name) for vendor in VENDORS] + own
+    for key in settings.default_models:
+        variable = environment.get(f"{PREFIX}DEFAULT_MODELS__{key.upper()}")
+        if key not in known and variable and variable.origin is not Origin.ENVIRONMENT:
+            place = environment.place(variable)
+            raise SettingsError(f"{place}: there is no provider of that name. Known: {', '.join(known).upper()}.")
+
+
+def _checked_models(models: Iterable[str | None]) -> list[str]:
+    named = [model.strip() for model in models if model and model.strip()]
+    try:
+        return _MODELS.validate_python(named)
+    except ValidationError as error:
+        if error.errors(include_url=False)[0]["type"] == "too_long":
+            raise InvalidRequest(f"{len(named)} models are named; {MOST_MODELS} are the most.", "models") from error
+        sentence = (
+            "A model's name begins with a letter or digit; then come letters, digits and . _ : / @ + ~ -, up to 200."
+        )
+        raise InvalidRequest(sentence, "models") from error
+
+
+def _origin(url: str) -> URL | None:
+    """Scheme, host and port; None for what is no URL."""
+    try:
+        return URL(url).origin()
+    except ValueError:
+        return None
