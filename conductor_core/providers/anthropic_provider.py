@@ -149,7 +149,8 @@ class _StreamReader:
                 return self._delta(event["content_block"])
             case "message_start":
                 message = event["message"]
-                self._model = message.get("model")
+                served = message.get("model")
+                self._model = served if isinstance(served, str) else None
                 self._prompt_tokens = _prompt_tokens(message.get("usage") or {})
             case "message_delta":
                 return self._end(event)
@@ -179,7 +180,7 @@ class _StreamReader:
         self.finished = True
         return Chunk(
             finish_reason=_STOP_REASONS.get(reason, FinishReason.OTHER),
-            usage=_usage(_prompt_tokens(usage) or self._prompt_tokens, usage.get("output_tokens")),
+            usage=Usage.reported(_prompt_tokens(usage) or self._prompt_tokens, usage.get("output_tokens")),
             model=self._model,
         )
 
@@ -228,20 +229,14 @@ def _sampling(prompt: Prompt, model: str) -> dict[str, float]:
 
 def _completion(answer: dict[str, Any], model: str) -> Completion:
     blocks = answer["content"]
-    usage = answer.get("usage") or {}
+    usage, served = answer.get("usage") or {}, answer.get("model")
     return Completion(
         text=clean_text("".join(block["text"] for block in blocks if block["type"] == "text")),
-        model=answer.get("model") or model,
+        model=served if isinstance(served, str) and served else model,
         finish_reason=_STOP_REASONS.get(answer.get("stop_reason") or "end_turn", FinishReason.OTHER),
-        usage=_usage(_prompt_tokens(usage), usage.get("output_tokens")),
+        usage=Usage.reported(_prompt_tokens(usage), usage.get("output_tokens")),
         thinking=clean_text("".join(block["thinking"] for block in blocks if block["type"] == "thinking")),
     )
-
-
-def _usage(prompt_tokens: int | None, completion_tokens: Any) -> Usage | None:
-    if prompt_tokens is None or not isinstance(completion_tokens, int):
-        return None
-    return Usage(prompt_tokens, completion_tokens)
 
 
 def _prompt_tokens(usage: dict[str, Any]) -> int | None:

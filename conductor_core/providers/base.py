@@ -26,6 +26,14 @@ class Usage:
     thinking_tokens: int = 0
     estimated: bool = False
 
+    @classmethod
+    def reported(cls, prompt: object, completion: object, thinking: object = 0) -> Usage | None:
+        """What a provider counted; None unless all are numbers of tokens that could be true."""
+        counts = (prompt, completion, thinking or 0)
+        if all(type(count) is int and 0 <= count < 2**53 for count in counts):
+            return cls(*counts)  # type: ignore[arg-type]  # mypy does not narrow a tuple by all()
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:

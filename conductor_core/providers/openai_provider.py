@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -178,7 +179,8 @@ class _StreamReader:
         if event.get("usage"):
             usage = _usage(event["usage"])
         if text or thinking or reason or usage:
-            return Chunk(text, thinking, reason, usage, event.get("model"))
+            model = event.get("model")
+            return Chunk(text, thinking, reason, usage, model if type(model) is str else None)
         return None
 
     def last(self) -> Chunk | None:
@@ -194,10 +196,10 @@ def _completion(answer: dict[str, Any], model: str) -> Completion:
     text, thinking = message.get("content") or "", message.get("reasoning_content") or message.get("reasoning") or ""
     if not isinstance(text, str):
         text, thinking = _parts(text)
-    reason = choice.get("finish_reason")
+    reason, served = choice.get("finish_reason"), answer.get("model")
     return Completion(
         text=clean_text(text),
-        model=answer.get("model") or model,
+        model=served if isinstance(served, str) and served else model,
         finish_reason=_FINISH_REASONS.get(reason, FinishReason.OTHER) if reason else FinishReason.STOP,
         usage=_usage(answer.get("usage")),
         thinking=clean_text(thinking),
@@ -222,13 +224,13 @@ def _usage(usage: dict[str, Any] | None) -> Usage | None:
     """
     if not usage:
         return None
-    prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    if not isinstance(prompt, int) or not isinstance(completion, int):
-        return None
-    thinking = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0
-    if thinking and usage.get("total_tokens") == prompt + completion + thinking:
-        completion += thinking
-    return Usage(prompt, completion, thinking)
+    thinking = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens")
+    counted = Usage.reported(usage.get("prompt_tokens"), usage.get("completion_tokens"), thinking)
+    if counted and counted.thinking_tokens:
+        apart = counted.completion_tokens + counted.thinking_tokens
+        if usage.get("total_tokens") == counted.prompt_tokens + apart:
+            return replace(counted, completion_tokens=apart)
+    return counted
 
 
 def _chats(model: dict[str, Any]) -> bool:

@@ -16,7 +16,7 @@ from conductor_core.errors import InvalidRequest, ProviderError
 from conductor_core.kinds import Outcome
 from conductor_core.providers.address import GuardedResolver, Target, check_base_url
 from conductor_core.providers.base import Endpoint, Vendor
-from conductor_core.providers.faults import Faults, looks_like_page, megabytes
+from conductor_core.providers.faults import Faults, looks_like_page
 from conductor_core.providers.stream import EventStream, lenient_json
 from conductor_core.redaction import Redactor
 from conductor_core.settings import Settings
@@ -111,7 +111,7 @@ class Wire:
         try:
             async with asyncio.timeout(min(self._settings.first_byte_timeout, self._settings.total_timeout)):
                 response = await self._send("POST", target, path, body, self._stream_timeout)
-                if response.status != 200 or response.content_type not in _STREAM_TYPES:
+                if response.status // 100 != 2 or response.content_type not in _STREAM_TYPES:
                     raise await _refusal(response, faults)
                 first = await response.content.readany()
             stream = EventStream(response, faults, first, self._settings, started)
@@ -120,7 +120,7 @@ class Wire:
         except aiohttp.ClientError as error:
             raise faults.of_exception(error, answering=response is not None) from error
         except TimeoutError as error:
-            raise faults.timeout("sent nothing in time.") from error
+            raise faults.no_first_byte() from error
         except OSError as error:
             raise faults.of_exception(error, answering=False) from error
         finally:
@@ -144,7 +144,7 @@ class Wire:
         response: aiohttp.ClientResponse | None = None
         try:
             response = await self._send(method, target, path, body, timeout)
-            if response.status != 200:
+            if response.status // 100 != 2:
                 raise await _refusal(response, self.faults(target, model))
             raw = await _body(response, self._settings.max_answer_bytes)
         except _CLIENT_FAULTS as error:
@@ -154,7 +154,7 @@ class Wire:
                 response.close()  # a connection whose answer was read to its end is kept all the same
         if raw is None:
             limit = self._settings.max_answer_bytes
-            raise self.faults(target, model).bad_response(f"sent more than {megabytes(limit)}, the limit of an answer.")
+            raise self.faults(target, model).too_long(limit, streamed=False)
         try:
             return orjson.loads(raw)
         except orjson.JSONDecodeError:
@@ -166,7 +166,7 @@ class Wire:
         try:
             return lenient_json(raw)
         except ValueError as error:
-            raise faults.bad_response("sent an unreadable answer. Retry or use another provider.") from error
+            raise faults.unreadable() from error
 
     async def _send(
         self, method: str, target: Target, path: str, body: bytes | None, timeout: aiohttp.ClientTimeout
@@ -192,7 +192,7 @@ class Wire:
 async def _refusal(response: aiohttp.ClientResponse, faults: Faults) -> ProviderError:
     """What an answer that is not the one asked for means."""
     body = await _body(response, _ERROR_BODY_BYTES) or b""
-    if response.status != 200:
+    if response.status // 100 != 2:
         return faults.of_status(response.status, response.headers, body)
     if looks_like_page(response.content_type, body):
         return faults.web_page()

@@ -70,7 +70,7 @@ async def fault(provider: OpenAIProvider, words: str = "") -> ProviderError:
 async def read(provider: OpenAIProvider, words: str, pause: float = 0.0, seen: list[int] | None = None) -> str:
     """The text of a streamed call, read with a pause after every piece, whose lengths are added to `seen`."""
     text = ""
-    async with aclosing(provider.stream_completion(prompt(words))) as chunks:  # type: ignore[type-var]  # a generator
+    async with aclosing(provider.stream_completion(prompt(words))) as chunks:
         async for chunk in chunks:
             text += chunk.text
             if seen is not None:
@@ -284,6 +284,43 @@ async def test_carries_a_large_prompt(reach: Opener, upstream: Upstream) -> None
     text = "é" * 1_500_000
     await reach(upstream.url + "/v1").chat_completion(prompt(text=text))
     assert upstream.last.body["messages"][0]["content"] == text
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"nothing", b"[" * 100_000, b'{"n": NaN}', b'{"n": ' + b"9" * 5000 + b"}", b"\xff\xfe", b'"text"', b"\0"],
+    ids=["empty", "prose", "deep", "nan", "digits", "bytes", "string", "nul"],
+)
+async def test_hostile_bodies(reach: Opener, raw: bytes) -> None:
+    """Whatever a body holds, it is a bad response and nothing worse, streamed or not."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n" + raw)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        provider = reach(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+        with pytest.raises(ProviderError) as whole:
+            await provider.chat_completion(prompt())
+        with pytest.raises(ProviderError) as streamed:
+            await read(provider, "")
+    assert whole.value.kind is Outcome.BAD_RESPONSE
+    assert streamed.value.kind is Outcome.BAD_RESPONSE
+
+
+async def test_leaves_nothing_open(reach: Opener, upstream: Upstream) -> None:
+    """Fifty streams stopped at once leave not one connection behind."""
+    provider = reach(upstream.url + "/v1")
+    tasks = [asyncio.create_task(read(provider, "stall-2")) for _ in range(50)]
+    while len(upstream.requests) < 50:
+        await asyncio.sleep(0.001)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*(asyncio.wait_for(received.hung_up.wait(), 1) for received in upstream.requests))
+    ends = await asyncio.gather(*tasks, return_exceptions=True)
+    assert {type(end) for end in ends} == {asyncio.CancelledError}
 
 
 async def test_many_at_once(reach: Opener, upstream: Upstream) -> None:
