@@ -143,6 +143,32 @@ class Faults:
     def bad_response(self, sentence: str, status: int | None = 200) -> ProviderError:
         return self._error(Outcome.BAD_RESPONSE, f"{self._target.label} {sentence}", status=status)
 
+    def no_first_byte(self) -> ProviderError:
+        """Nothing came before the deadline of the first byte."""
+        return self.timeout("sent nothing in time.")
+
+    def no_reason(self) -> ProviderError:
+        """A stream that ended cleanly without saying why."""
+        return self.cut("ended its answer without a finish reason; it may be incomplete. Retry or continue.")
+
+    def broken_off(self) -> ProviderError:
+        """A stream whose last event is not whole."""
+        return self.cut("broke off its answer. Retry or use another provider.")
+
+    def too_malformed(self) -> ProviderError:
+        """A stream with more unreadable events than can be skipped."""
+        return self.cut("sent an answer that can't be read to its end. Retry it.")
+
+    def unreadable(self) -> ProviderError:
+        """A whole answer that is not JSON."""
+        return self.bad_response("sent an unreadable answer. Retry or use another provider.")
+
+    def too_long(self, limit: int, *, streamed: bool) -> ProviderError:
+        """More than `limit` bytes; of a stream the part that came is kept."""
+        if streamed:
+            return self.cut(f"sent more than {megabytes(limit)}; the answer was cut at this limit.")
+        return self.bad_response(f"sent more than {megabytes(limit)}, the limit of an answer.")
+
     def unknown_shape(self) -> ProviderError:
         """JSON, yet not of the dialect."""
         return self.bad_response("sent an answer of an unknown shape. Check its base URL.")

@@ -68,7 +68,7 @@ class AnswerReader:
             self._last_malformed = True
             _log.warning("skipped a malformed object, number %d of its answer", self._malformed)
             if self._malformed > _MALFORMED_ALLOWED:
-                raise self._faults.cut("sent an answer that can't be read to its end. Retry it.") from error
+                raise self._faults.too_malformed() from error
             return None
         self._last_malformed = False
         try:
@@ -91,10 +91,10 @@ class AnswerReader:
 
     def _too_early(self) -> ProviderError:
         if self._last_malformed:
-            return self._faults.cut("broke off its answer. Retry or use another provider.")
+            return self._faults.broken_off()
         if not self._objects:
-            return self._faults.bad_response("sent an unreadable answer. Retry or use another provider.")
-        return self._faults.cut("ended its answer without a finish reason; it may be incomplete. Retry or continue.")
+            return self._faults.unreadable()
+        return self._faults.no_reason()
 
     def _chunk(self, event: dict[str, Any]) -> Chunk | None:
         text, thinking, reason = "", "", None

@@ -28,7 +28,6 @@ from conductor_core.providers.faults import (
     TotalTimeout,
     Unreachable,
     looks_like_page,
-    megabytes,
 )
 from conductor_core.providers.gemini_answer import AnswerReader, json_objects
 from conductor_core.providers.wire import WHOLE_ANSWER_FACTOR, Target, Wire
@@ -248,35 +247,21 @@ def _run(call: Call, ask: Callable[[], Result], faults: Faults) -> Result:
     except ParseError as error:
         raise _unreadable(call, faults) from error
     except TooLong as error:
-        raise _too_long(call, faults) from error
+        raise faults.too_long(call.limits.answer_bytes, streamed=call.streamed) from error
     finally:
         call.end()
 
 
 def _cut(call: Call, error: Exception, faults: Faults) -> ProviderError:
-    import requests
-    import urllib3
+    from conductor_core.providers.gemini_session import TIMEOUTS
 
-    if not isinstance(error, requests.Timeout | urllib3.exceptions.ReadTimeoutError | TimeoutError):
+    if not isinstance(error, TIMEOUTS):
         return faults.of_exception(error, answering=call.answering)
-    return (
-        faults.of_exception(SilenceTimeout(), answering=True)
-        if call.answering
-        else faults.timeout("sent nothing in time.")
-    )
-
-
-def _too_long(call: Call, faults: Faults) -> ProviderError:
-    size = megabytes(call.limits.answer_bytes)
-    if call.streamed:
-        return faults.cut(f"sent more than {size}; the answer was cut at this limit.")
-    return faults.bad_response(f"sent more than {size}, the limit of an answer.")
+    return faults.of_exception(SilenceTimeout(), answering=True) if call.answering else faults.no_first_byte()
 
 
 def _unreadable(call: Call, faults: Faults) -> ProviderError:
-    if looks_like_page(call.content_type, call.body):
-        return faults.web_page()
-    return faults.bad_response("sent an unreadable answer. Retry or use another provider.")
+    return faults.web_page() if looks_like_page(call.content_type, call.body) else faults.unreadable()
 
 
 async def _before(deadline: float, awaited: Awaitable[Result], faults: Faults) -> Result:

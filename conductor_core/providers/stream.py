@@ -12,7 +12,7 @@ import aiohttp
 import orjson
 
 from conductor_core.errors import ProviderError
-from conductor_core.providers.faults import Faults, SilenceTimeout, TotalTimeout, megabytes
+from conductor_core.providers.faults import Faults, SilenceTimeout, TotalTimeout
 from conductor_core.providers.sse import SSEDecoder
 from conductor_core.settings import Settings
 
@@ -107,7 +107,7 @@ class EventStream:
 
     def cut(self) -> ProviderError:
         """The fault of a stream that ended without saying why."""
-        return self._faults.cut("ended its answer without a finish reason; it may be incomplete. Retry or continue.")
+        return self._faults.no_reason()
 
     def close(self) -> None:
         """Ends the upstream call; nothing happens when it had ended by itself."""
@@ -127,7 +127,7 @@ class EventStream:
             self._waiting_since = None
         self._received += len(data)
         if self._received > self._limit:
-            raise self._faults.cut(f"sent more than {megabytes(self._limit)}; the answer was cut at this limit.")
+            raise self._faults.too_long(self._limit, streamed=True)
         return data
 
     def _parse(self, payloads: list[bytes]) -> list[Any]:
@@ -154,13 +154,13 @@ class EventStream:
             self._last_bad = True
             _log.warning("skipped a malformed event, number %d of its stream", self._malformed)
             if self._malformed > _MALFORMED_ALLOWED:
-                raise self._faults.cut("sent an answer that can't be read to its end. Retry it.") from error
+                raise self._faults.too_malformed() from error
         else:
             self._last_bad = False
 
     def _check_end(self) -> None:
         if self._last_bad:
-            raise self._faults.cut("broke off its answer. Retry or use another provider.")
+            raise self._faults.broken_off()
 
     async def _finish(self) -> None:
         """Lets the connection end by itself, so that it can be used again."""

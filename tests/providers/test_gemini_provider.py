@@ -373,6 +373,21 @@ async def test_ends_a_drip_at_the_whole_deadline(upstream: GeminiUpstream, reach
     await asyncio.wait_for(upstream.hung_up.wait(), 1)
 
 
+@pytest.mark.parametrize(
+    ("words", "waits", "phrase"),
+    [
+        ("stall-1", {"first_byte_timeout": 9, "silence_timeout": 0.1}, "stopped answering"),
+        ("silent", {"first_byte_timeout": 0.1, "silence_timeout": 9}, "sent nothing in time"),
+    ],
+)
+async def test_waits_for_each_thing_its_own_time(
+    reach: Opener, words: str, waits: dict[str, float], phrase: str
+) -> None:
+    """The first byte and the silence between two pieces have a deadline each, and each its sentence."""
+    async with Upstream() as server, asyncio.timeout(5):
+        assert phrase in str(await fault(reach(server.url, **waits), prompt(model=words)))
+
+
 async def test_frees_its_threads_on_stop(reach: Opener) -> None:
     """More stopped calls than there are threads leave them all free: the next call is answered."""
     async with Upstream() as silent:
