@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from conductor_core.kinds import CostKind, FinishReason, LaneState, Outcome
 from conductor_core.metrics.call import Call
 from conductor_core.store.records import Conversation, StoredMessage
+
+if TYPE_CHECKING:
+    from conductor_core.turns import Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +66,11 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """A conversation with everything said in it."""
+    """A conversation with everything said in it, and the turn that was running in it when it was read."""
 
     conversation: Conversation
     exchanges: tuple[Exchange, ...]
+    turn: Turn | None = None
 
     @property
     def total_cost(self) -> float | None:

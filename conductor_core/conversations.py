@@ -114,11 +114,11 @@ class Conversations:
         running = {lane.id: lane for lane in turn.lanes} if turn else {}
         conversation = self._store.conversation(conversation_id)
         exchanges = exchanges_of(self._store.messages(conversation_id), self._store.calls_of(conversation_id))
-        if not running:
+        if not turn:
             return Transcript(conversation, exchanges)
         last = exchanges[-1]
         answers = tuple(running[a.id].answer() if a.id in running else a for a in last.answers)
-        return Transcript(conversation, (*exchanges[:-1], replace(last, answers=answers)))
+        return Transcript(conversation, (*exchanges[:-1], replace(last, answers=answers)), turn)
 
     async def delete(self, conversation_id: str) -> None:
         """Stops what runs there, then deletes the conversation for good; its calls keep only their numbers."""

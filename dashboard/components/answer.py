@@ -13,6 +13,7 @@ from conductor_core.turns import LaneSetup
 from dashboard import actions, runtime
 from dashboard.components import facts, numbers, untrusted
 from dashboard.components.browser import copy_button
+from dashboard.components.who import name_of
 
 
 def body(answer: Answer, key: str) -> None:
@@ -31,7 +32,7 @@ def body(answer: Answer, key: str) -> None:
                 key=f"whole-{key}",
                 on_click="ignore",
             )
-    elif answer.running:
+    elif answer.running and not answer.failure:
         with st.container(key=f"facts-waiting-{key}"):
             untrusted.caption(facts.waiting(answer, _loading_seconds(answer)))
     elif not answer.failure:
@@ -91,25 +92,32 @@ def choices(answer: Answer, conversation_id: str, key: str, *, last: bool) -> No
 
 
 def _again(answer: Answer, conversation_id: str, key: str) -> None:
-    setup = LaneSetup.model_validate(answer.setup or {"provider": answer.provider})
-    bad = bool(answer.failure) or answer.state is not LaneState.DONE
-    if st.button("Retry" if bad else "Regenerate", key=f"again-{key}", type="tertiary", icon=":material/refresh:"):
-        actions.answer_again(conversation_id, {answer.lane: setup})
-        st.rerun()
-    others = [p.name for p in runtime.get_conductor().providers.available() if p.name != answer.provider]
-    if not others:
-        return
-    other = st.menu_button(
-        "Use another",
-        others,
-        key=f"other-{key}",
+    providers = runtime.get_conductor().providers
+    others = [provider.name for provider in providers.available() if provider.name != answer.provider]
+    if answer.state is not LaneState.DONE or answer.failure:
+        if st.button("Retry", key=f"retry-{key}", type="tertiary", icon=":material/refresh:"):
+            _answer_with(answer, conversation_id, None)
+        label, names = "Use another", others
+    else:
+        label, names = "Again", ["", *others]
+    chosen = st.menu_button(
+        label,
+        names,
+        key=f"again-{key}",
         type="tertiary",
-        format_func=lambda name: untrusted.plain(runtime.get_conductor().providers.label(name)),
+        format_func=lambda name: untrusted.plain(f"with {name_of(name)}") if name else "with the same choice",
     )
-    if other:
-        changed = setup.model_copy(update={"provider": other, "model": None})
-        actions.answer_again(conversation_id, {answer.lane: changed})
-        st.rerun()
+    if chosen is not None:
+        _answer_with(answer, conversation_id, chosen or None)
+
+
+def _answer_with(answer: Answer, conversation_id: str, provider: str | None) -> None:
+    """Once more, as it was asked or with another provider's default model."""
+    setup = LaneSetup.model_validate(answer.setup or {"provider": answer.provider})
+    if provider:
+        setup = setup.model_copy(update={"provider": provider, "model": None})
+    actions.answer_again(conversation_id, {answer.lane: setup})
+    st.rerun()
 
 
 def _loading_seconds(answer: Answer) -> float | None:

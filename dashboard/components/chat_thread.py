@@ -49,10 +49,9 @@ def draw(transcript: Transcript) -> None:
     *earlier, last = transcript.exchanges
     for exchange in earlier:
         _exchange(exchange, conversation_id, last=False)
-    turn = runtime.get_conductor().conversations.turn(conversation_id)
-    if turn and turn.running:
+    if transcript.turn:
         _prompt(last)
-        live.watch(turn, lambda now: _answer(now.answers[0], conversation_id, last=False))
+        live.watch(transcript.turn, lambda now: _answer(now.answers[0], conversation_id, last=False))
     else:
         _exchange(last, conversation_id, last=True)
 

@@ -89,9 +89,8 @@ def draw(transcript: Transcript, compare: state.CompareState) -> None:
         _prompt(exchange)
         _lanes(exchange, compare, comparison_id, last=False)
     _prompt(last)
-    turn = runtime.get_conductor().conversations.turn(comparison_id)
-    if turn and turn.running:
-        live.watch(turn, lambda now: _lanes(_with_others(now, last), compare, comparison_id, last=False))
+    if transcript.turn:
+        live.watch(transcript.turn, lambda now: _lanes(_with_others(now, last), compare, comparison_id, last=False))
         return
     _lanes(last, compare, comparison_id, last=True)
     lane_summary.draw(last.answers)

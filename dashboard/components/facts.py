@@ -21,6 +21,8 @@ _REASONS = {
 
 def line(answer: Answer) -> str:
     """`0.42 s first · 84 tok/s · 31 → 118 · $0.0004 · 1.9 s`, then how it ended when that is not the usual way."""
+    if answer.failure and answer.completion_tokens is None:
+        return f"failed after {numbers.seconds(answer.latency_ms)}"
     estimated = answer.running or answer.cost_kind is CostKind.ESTIMATED
     parts = [
         f"{numbers.seconds(answer.ttft_ms)} first",

@@ -35,8 +35,13 @@ def _figures(answer: Answer) -> charts.LaneFigures:
         latency_ms=answer.latency_ms,
         tokens_per_second=answer.tokens_per_second,
         cost_usd=answer.cost_usd,
-        cost_kind=answer.cost_kind,
+        cost_kind=_cost_kind(answer),
     )
+
+
+def _cost_kind(answer: Answer) -> CostKind | None:
+    """None for an answer that was refused before it began: it is not free, there is none."""
+    return None if answer.failure and answer.completion_tokens is None else answer.cost_kind
 
 
 def _row(answer: Answer) -> dict[str, str]:
@@ -49,5 +54,5 @@ def _row(answer: Answer) -> dict[str, str]:
         "Whole answer": numbers.seconds(answer.latency_ms),
         "Speed": numbers.rate(answer.tokens_per_second),
         "Tokens in → out": untrusted.plain(numbers.tokens(answer.prompt_tokens, answer.completion_tokens, estimated)),
-        "Cost": untrusted.plain(numbers.money(answer.cost_usd, answer.cost_kind)),
+        "Cost": untrusted.plain(numbers.money(answer.cost_usd, _cost_kind(answer))),
     }

@@ -24,10 +24,9 @@ def name_of(provider: str) -> str:
 def show(provider: str, model: str) -> None:
     """`◆ Gemini  gemini-2.5-flash`, the mark in the provider's colour."""
     look = look_of(provider)
-    st.html(
-        f'<span class="who"><span style="color:{look.colour}" aria-hidden="true">{look.mark}</span> '
-        f"<b>{escape(name_of(provider))}</b> <small>{escape(model)}</small></span>"
-    )
+    mark = f'<span style="color:{look.colour}" aria-hidden="true">{look.mark}</span>'
+    name, detail = escape(name_of(provider)), escape(model)
+    st.html(f'<div class="who" title="{detail}">{mark} <b>{name}</b> <small>{detail}</small></div>')
 
 
 @lru_cache(maxsize=8)
