@@ -31,9 +31,12 @@ class EndpointSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True)
 
-    base_url: str
-    api_key: Secret | None = None
-    models: list[str] = Field(default_factory=list)
+    base_url: str = Field(description="Where an OpenAI-compatible server of yours is reached, as custom:<name>.")
+    api_key: Secret | None = Field(default=None, description="Its key, if it needs one.")
+    models: list[str] = Field(
+        default_factory=list,
+        description="Models to offer besides those it lists, comma-separated; the first is its default.",
+    )
 
     @field_validator("api_key", mode="before")
     @classmethod
@@ -74,16 +77,19 @@ class Settings(BaseSettings):
     )
     local_threads: int = Field(default=1, ge=1, le=64, description="Threads of the local model.")
     endpoints: dict[str, EndpointSettings] = Field(
-        default_factory=dict, description="OpenAI-compatible servers: __<NAME>__BASE_URL, __API_KEY, __MODELS."
+        default_factory=dict, description="OpenAI-compatible servers of your own."
     )
     default_models: dict[str, str] = Field(
-        default_factory=dict, description="A provider's default model: __<PROVIDER>."
+        default_factory=dict,
+        description="The model used when none is named, e.g. __OPENAI; of your own endpoint __CUSTOM_<NAME>.",
     )
-    connect_timeout: float = Field(default=5.0, gt=0, description="Longest wait for a connection.")
-    first_byte_timeout: float = Field(default=30.0, gt=0, description="Longest wait for the first byte of an answer.")
-    silence_timeout: float = Field(default=30.0, gt=0, description="Longest silence inside an answer.")
-    total_timeout: float = Field(default=300.0, gt=0, description="Longest time for one answer.")
-    max_answer_bytes: int = Field(default=8_388_608, ge=1024, description="An answer is cut at this size.")
+    connect_timeout: float = Field(default=5.0, gt=0, description="Longest wait for a connection, in seconds.")
+    first_byte_timeout: float = Field(
+        default=30.0, gt=0, description="Longest wait for the first byte of an answer, in seconds."
+    )
+    silence_timeout: float = Field(default=30.0, gt=0, description="Longest silence inside an answer, in seconds.")
+    total_timeout: float = Field(default=300.0, gt=0, description="Longest time for one answer, in seconds.")
+    max_answer_bytes: int = Field(default=8_388_608, ge=1024, description="An answer is cut at this size, in bytes.")
 
     @field_validator("home")
     @classmethod
