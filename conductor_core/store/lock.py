@@ -39,7 +39,9 @@ class DataLock:
         return taken
 
     def release(self) -> None:
-        """Lets go."""
+        """Lets go. Doing so twice is harmless: by then the note may be another process's."""
+        if not self._lock.is_locked:
+            return
         self._note.unlink(missing_ok=True)
         self._lock.release()
 

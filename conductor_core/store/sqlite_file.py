@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Engine, Pool, QueuePool, StaticPool, create_engine, event
+from sqlalchemy.exc import DBAPIError
 
 from conductor_core.errors import DatabaseTooNew, StoreError
 from conductor_core.store.migrations import HEAD, migrate
@@ -24,6 +25,7 @@ from conductor_core.store.tables import metadata
 APPLICATION_ID = int.from_bytes(b"Cond")
 _MAGIC = b"SQLite format 3\0"
 _APPLICATION_ID_AT = 68  # "Database File Format", sqlite.org: four bytes, big-endian
+_DAMAGE = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})  # ERROR: no such table
 _BACKUPS = 3
 _WAL_PAGES = 8192  # 32 MiB: a checkpoint waits for the disk, so not with every few hundred calls
 
@@ -101,8 +103,8 @@ def refused_politely(path: Path) -> Iterator[None]:
     """Turns what the system says about a path into a `StoreError` that names it and its owner."""
     try:
         yield
-    except (OSError, sqlite3.OperationalError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except (OSError, sqlite3.DatabaseError, DBAPIError) as error:
+        reason = getattr(error, "strerror", None) or str(getattr(error, "orig", error))
         raise StoreError(
             f"Conductor can't use {path}: {reason}. {_ownership(path)} "
             f"Make it writable for this user, or set CONDUCTOR_HOME to another folder."
@@ -161,6 +163,8 @@ def _check_contents(path: Path) -> str:
             lost = set(metadata.tables) - tables if revision == HEAD else set()
             [(verdict,)] = connection.execute("PRAGMA quick_check(1)").fetchall()
     except (sqlite3.DatabaseError, ValueError) as error:
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF not in _DAMAGE:
+            raise
         raise _untouched(path, f"is damaged ({error})") from error
     if lost or verdict != "ok":
         raise _untouched(path, f"is damaged ({', '.join(sorted(lost)) + ' missing' if lost else verdict})")

@@ -168,7 +168,8 @@ class Writer:
         batch: list[_Entry] = []
         while self._queue and len(batch) < BATCH:
             batch.append(self._queue.popleft())
-        self._hurry = self._hurry or bool(self._queue)
+        if self._queue:
+            self._hurry = True
         return batch
 
     def _save(self, batch: list[_Entry]) -> bool:

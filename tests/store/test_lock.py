@@ -48,6 +48,17 @@ def test_a_second_opening_in_the_same_process_is_refused(store: Store, home: Pat
     store.save_call(finished()).result(5)
 
 
+def test_closing_twice_leaves_the_next_ones_note(home: Path) -> None:
+    """A store closed again takes nothing from whoever opened the data after it."""
+    first = Store.open(home)
+    first.close()
+    second = Store.open(home, place="http://127.0.0.1:9000")
+    first.close()
+    with pytest.raises(AlreadyRunning, match="9000"):
+        Store.open(home)
+    second.close()
+
+
 def test_an_unreadable_note_still_refuses(store: Store, home: Path) -> None:
     """Without a readable note the refusal just can't say who."""
     (home / "conductor.lock.json").write_text("{")

@@ -145,6 +145,14 @@ def test_a_folder_in_the_files_place_is_refused(home: Path) -> None:
         Store.open(home)
 
 
+def test_what_only_stands_in_the_way_is_not_called_damage(home: Path) -> None:
+    """If the system refuses a file beside the database, the sentence says so and does not blame the database."""
+    closed_store(home)
+    (home / "conductor.db-wal").mkdir()
+    with pytest.raises(StoreError, match=r"can't use .*conductor\.db: unable to open"):
+        Store.open(home)
+
+
 def test_a_folder_that_can_not_be_made_is_refused() -> None:
     """Where nothing can be made the sentence names the path and what to set."""
     with pytest.raises(StoreError, match=r"can't use /proc/conductor: .*CONDUCTOR_HOME"):

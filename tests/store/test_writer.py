@@ -112,7 +112,7 @@ def test_many_threads_lose_nothing(desk: Desk) -> None:
 def test_a_bad_row_fails_alone(desk: Desk, field: str, bad: object) -> None:
     """A row the database can't take fails by itself; those queued with it are written."""
     good = [desk.save(finished()) for _ in range(5)]
-    failing = desk.save(finished(**{field: bad}))
+    failing = desk.save(finished(None, **{field: bad}))
     good += [desk.save(finished()) for _ in range(5)]
     desk.writer.start()
     for future in good:
