@@ -193,12 +193,13 @@ def _escaped_definition(rest: str) -> str:
 
 def _shallow(before: str) -> str:
     """Block markers, at most twelve of them and at most 60 columns in: browsers freeze on ten thousand."""
-    if len(before) > WIDEST_INDENT and not before.strip(" \t"):
-        return " " * WIDEST_INDENT
+    indent = len(before) - len(before.lstrip(" \t"))
+    if indent > WIDEST_INDENT:
+        before = " " * WIDEST_INDENT + before[indent:]
     markers = list(_MARKER.finditer(before))
-    if len(markers) > DEEPEST:
-        before = before[: markers[DEEPEST - 1].end()] + " "
-    return before if len(before) <= 4 * WIDEST_INDENT else " ".join(marker[0] for marker in markers[:DEEPEST]) + " "
+    if len(markers) > DEEPEST or len(before) > 2 * WIDEST_INDENT:
+        return " ".join(marker[0] for marker in markers[:DEEPEST]) + " "
+    return before
 
 
 def _expanded(before: str) -> str:

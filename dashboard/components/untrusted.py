@@ -23,7 +23,7 @@ _NUMBERED = re.compile(r"^(\s*\d{1,9})([.)])(?=\s|$)")
 _SHORTCODE = re.compile(r":(?=[\w+/-]+:|material[/_])")
 # Marks and overrides of writing direction, and characters that show nothing: a title could pretend to be another.
 _HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
+    "[\x00-\x08\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
 )
 _RIGHT_TO_LEFT = frozenset({"R", "AL"})
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
@@ -31,7 +31,7 @@ _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
 
 def isolated(text: str) -> str:
     """A title or name on one line, without hidden characters, its direction of writing kept to itself (UAX #9)."""
-    text = _HIDDEN.sub("", " ".join(text.split()))
+    text = " ".join(_HIDDEN.sub("", text).split())
     if any(unicodedata.bidirectional(character) in _RIGHT_TO_LEFT for character in text):
         return f"{_ISOLATE}{text}{_END_ISOLATE}"
     return text

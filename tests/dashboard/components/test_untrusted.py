@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+from markdown_it import MarkdownIt
+from streamlit.testing.v1 import AppTest
+
+from dashboard.components.untrusted import isolated, plain
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "![x](http://e.example/x)", "**not bold** _nor this_ `nor code`", "# no heading", "- no list", "+ no", "> no",
+        "1. no list", "<b>no</b>", "[a](http://b.example)", "$x$ and $$y$$", "~~no~~", "a | b", "***", "---", "2) no",
+        "back\\slash \\*", "&lt;", "mail a@b.example", "https://e.example", "www.e.example", "* no", "===",
+    ],
+)  # fmt: skip
+def test_a_label_reads_as_it_was_written(text: str) -> None:
+    """A parser for GitHub's markdown finds one paragraph of exactly these letters in it."""
+    parser = MarkdownIt("gfm-like", {"linkify": False})
+    tokens = parser.parse(plain(text))
+    assert [token.type for token in tokens] == ["paragraph_open", "inline", "paragraph_close"]
+    children = tokens[1].children or []
+    assert {child.type for child in children} <= {"text", "text_special"}
+    assert "".join(child.content for child in children) == text
+
+
+@pytest.mark.parametrize("name", ["gpt-4o-mini", "gemini-2.5-flash", "llama3:8b", "98.9 % (n 412)", "anthropic/claude"])
+def test_a_models_name_needs_no_escape(name: str) -> None:
+    """So it reads the same in widgets that take markdown and in those that don't."""
+    assert plain(name) == name
+
+
+def test_streamlits_icons_stay_letters() -> None:
+    """Streamlit draws these after escapes are gone; a joiner nobody sees keeps them apart."""
+    assert plain(":material/lock: :streamlit: :smile:").replace("\u2060", "") == ":material/lock: :streamlit: :smile:"
+    assert ":material" not in plain(":material/lock:")
+    assert ":smile:" not in plain(":smile:")
+    assert plain(":red[x]") == r":red\[x\]"
+
+
+def test_a_title_keeps_its_direction_to_itself() -> None:
+    """Marks that reverse what follows are dropped; Arabic and Hebrew are isolated; the rest is as it was."""
+    assert isolated("invoice\u202efdp.exe") == "invoicefdp.exe"
+    assert isolated("two\nlines\u200b \U000e0041") == "two lines"
+    assert isolated("שלום") == "\u2068שלום\u2069"
+    assert isolated("Grüße 日本") == "Grüße 日本"
+
+
+def _page() -> None:
+    from dashboard.components import untrusted
+
+    untrusted.markdown("![x](http://e.example/x) **bold**")
+    untrusted.text("![x](http://e.example/x)")
+    untrusted.caption("![x](http://e.example/x)")
+    untrusted.error("![x](http://e.example/x)")
+    untrusted.raw("![x](http://e.example/x)" + "y" * 1000)
+    untrusted.markdown("word " * 100_000)
+
+
+def test_what_reaches_streamlit_is_safe() -> None:
+    """Every function escapes or rewrites, raw text is cut at 500 characters, and a cut text says so."""
+    app = AppTest.from_function(_page).run()
+    assert not app.exception
+    assert app.markdown[0].value == r"\[image “x” from e.example\] **bold**"
+    escaped = r"!\[x\](http\://e.example/x)"
+    assert [app.markdown[1].value, app.caption[0].value, app.error[0].value] == [escaped] * 3
+    assert len(app.code[0].value) == 500
+    assert app.caption[1].value.startswith("This text is too long")

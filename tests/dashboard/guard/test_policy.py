@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from conductor_core.errors import SettingsError
+from conductor_core.settings import Environment, Origin, Settings
+from dashboard.guard import policy
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def _settings(home: Path, **variables: str) -> Settings:
+    layers = {origin: {} for origin in Origin} | {Origin.ENVIRONMENT: {"CONDUCTOR_HOME": str(home), **variables}}
+    return Settings.load(Environment(layers))
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "localhost", "unix:/run/conductor.sock", "127.9.9.9"])
+def test_this_machine_needs_no_password(address: str, tmp_path: Path) -> None:
+    """Loopback in every form, and a socket in the file system."""
+    policy.check_addresses(_settings(tmp_path), [address])
+
+
+@pytest.mark.parametrize(
+    "address", ["0.0.0.0", "::", "", "192.0.2.7", "2001:db8::1", "an unknown address", "h.invalid"]
+)
+def test_every_other_address_needs_one(address: str, tmp_path: Path) -> None:
+    """The wildcards, the empty address (every interface), and what can't be looked up."""
+    with pytest.raises(SettingsError, match="CONDUCTOR_PASSWORD"):
+        policy.check_addresses(_settings(tmp_path), [address])
+    policy.check_addresses(_settings(tmp_path, CONDUCTOR_PASSWORD="open sesame"), [address])
+
+
+def test_one_public_address_among_several_is_enough(tmp_path: Path) -> None:
+    """A server may be given several sockets."""
+    with pytest.raises(SettingsError, match=r"192\.0\.2\.7"):
+        policy.check_addresses(_settings(tmp_path), ["127.0.0.1", "192.0.2.7"])
+
+
+def test_the_shipped_configuration_has_every_option_that_is_checked() -> None:
+    """`.streamlit/config.toml` sets what a start demands, and Streamlit's defaults give the rest."""
+    from streamlit import config
+
+    shipped = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+    for name, wanted in policy._REQUIRED_OPTIONS.items():
+        section, option = name.split(".")
+        assert shipped.get(section, {}).get(option, config._config_options_template[name].value) == wanted
+
+
+def test_allowed_hosts_and_the_address_listened_on_are_answered_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy's name from CONDUCTOR_ALLOWED_HOSTS, and the server's own."""
+    monkeypatch.setattr(policy, "check_streamlit_options", lambda: None)
+    settings = _settings(tmp_path, CONDUCTOR_PASSWORD="open sesame", CONDUCTOR_ALLOWED_HOSTS="Chat.example, b.example")
+    admitted = policy.admit(settings, ["192.0.2.7"])
+    assert admitted.allowed_hosts == {"chat.example", "b.example", "192.0.2.7"}
+    assert admitted.login is not None
