@@ -324,13 +324,17 @@ async def test_takes_no_redirect(upstream: GeminiUpstream, reach: Opener, stream
         assert elsewhere.url.removeprefix("http://") in str(found)
 
 
-async def test_reads_no_proxy_from_the_environment(
-    upstream: GeminiUpstream, reach: Opener, monkeypatch: pytest.MonkeyPatch
+async def test_takes_neither_proxy_nor_password_from_the_machine(
+    upstream: GeminiUpstream, reach: Opener, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A proxy that happens to be set never sees the key."""
+    """A proxy that happens to be set never sees the key, and a .netrc adds no password of its own."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password mine\n")
+    monkeypatch.setenv("NETRC", str(netrc))
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     upstream.objects = [part("x", finishReason=STOP)]
     assert (await reach(upstream.url).chat_completion(prompt())).text == "x"
+    assert "Authorization" not in upstream.seen[0].headers
 
 
 async def test_does_not_mix_keys(upstream: GeminiUpstream, reach: Opener) -> None:
