@@ -246,13 +246,11 @@ def _runs(batch: list[_Entry]) -> list[list[_Entry]]:
     for entry in batch:
         statement = entry.statement
         if statement.gathers:
-            if statement not in gathered:
-                gathered[statement] = []
-            gathered[statement].append(entry)
+            gathered.setdefault(statement, []).append(entry)
             continue
-        if statement.erases:
+        if statement.erases and gathered:
             runs.extend(gathered.values())
-            gathered = {}
+            gathered, last = {}, None
         if statement is not last:
             runs.append([])
             last = statement

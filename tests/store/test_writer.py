@@ -64,7 +64,7 @@ def test_what_is_queued_together_is_committed_together(desk: Desk) -> None:
     desk.writer.start()
     for future in saving:
         future.result(5)
-    assert desk.commits == 1
+    assert (desk.told.count("BEGIN IMMEDIATE"), desk.commits) == (1, 1)
     assert desk.count() == 1_000
 
 
@@ -218,4 +218,17 @@ def test_order_holds_across_statements(desk: Desk) -> None:
     desk.writer.start()
     last.result(5)
     assert desk.connection.execute("SELECT content, state FROM messages").fetchall() == [("third", "done")]
+    assert desk.commits == 1
+
+
+def test_a_delete_reaches_the_calls_queued_before_it(desk: Desk) -> None:
+    """Calls may be written after later rows, but not past a delete, however many deletes one batch holds."""
+    chats = [fresh_id(), fresh_id()]
+    for chat in chats:
+        desk.save(finished(conversation_id=chat, error="quotes the user"))
+        last = desk.writer.submit(statements.delete, (chat,), chat)
+    desk.writer.start()
+    last.result(5)
+    rows = desk.connection.execute("SELECT conversation_id, error FROM calls").fetchall()
+    assert rows == [(None, None), (None, None)]
     assert desk.commits == 1
