@@ -40,6 +40,7 @@ def panel() -> None:
     status = conductor.status()
     if not any(provider.last_check for provider in status.providers):
         overview.nothing_yet()
+        overview.not_configured(conductor.providers)
         return
     figures = health_figures(Range(chosen))
     overview.line(status, figures.everything)

@@ -1,6 +1,7 @@
 """The plotly figures: over time for Health, side by side for a comparison.
 
 Traces have their provider's colour and symbol; fonts, grid and background are left to the theme of the page.
+Labels are escaped: plotly takes some HTML in its texts, links among it.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from conductor_core.kinds import CostKind
@@ -73,7 +75,7 @@ def series(
         # Without its zone: plotly would show the UTC time of an instant that carries one.
         rows["at"] = pd.to_datetime(rows["start"], unit="ms", utc=True).dt.tz_convert(zone).dt.tz_localize(None)
         rows["p50_s"], rows["p95_s"] = rows["p50_ms"] / 1000, rows["p95_ms"] / 1000
-        found.append(Series(label_of(provider), look_of(provider), rows))
+        found.append(Series(escape(label_of(provider)), look_of(provider), rows))
     return found
 
 
@@ -124,43 +126,48 @@ def lanes(compared: Sequence[LaneFigures]) -> Figure:
     """A comparison as four small bar charts with one bar per lane, each bar labelled with its figure."""
     from plotly.subplots import make_subplots
 
-    panels: tuple[tuple[str, list[float | None], list[str]], ...] = (
-        ("First token", [lane.ttft_ms for lane in compared], [numbers.seconds(lane.ttft_ms) for lane in compared]),
-        (
-            "Whole answer",
-            [lane.latency_ms for lane in compared],
-            [numbers.seconds(lane.latency_ms) for lane in compared],
-        ),
-        (
-            "Tokens per second",
-            [lane.tokens_per_second for lane in compared],
-            [numbers.rate(lane.tokens_per_second) for lane in compared],
-        ),
-        (
-            "Cost",
-            [lane.cost_usd for lane in compared],
-            [numbers.money(lane.cost_usd, lane.cost_kind) for lane in compared],
-        ),
-    )
-    figure = make_subplots(2, 2, subplot_titles=[title for title, _, _ in panels], shared_yaxes=True)
+    panels = _panels(compared)
+    titles = [title for title, _, _ in panels]
+    figure = make_subplots(2, 2, subplot_titles=titles, shared_yaxes=True, vertical_spacing=0.16)
     for place, (_, values, texts) in enumerate(panels):
-        figure.add_bar(
-            x=[value or 0.0 for value in values],
-            y=[lane.label for lane in compared],
-            text=texts,
-            textposition="outside",
-            cliponaxis=False,
-            orientation="h",
-            marker={"color": [lane.look.colour for lane in compared], "line": {"width": 0}},
-            hovertemplate="%{y} %{text}<extra></extra>",
-            row=place // 2 + 1,
-            col=place % 2 + 1,
-        )
-        # A third more than the longest bar leaves room for its label.
+        row, column = place // 2 + 1, place % 2 + 1
+        figure.add_trace(_bars(compared, values, texts), row, column)
+        # Room for the longest bar's label, also on a narrow screen.
         longest = max((value or 0.0 for value in values), default=0.0)
-        figure.update_xaxes(range=[0, longest * 1.35 or 1], row=place // 2 + 1, col=place % 2 + 1)
-    figure.update_layout(height=2 * (len(compared) * _LANE_HEIGHT + 60), **_LAYOUT)
-    return figure.update_xaxes(visible=False).update_yaxes(automargin=True, autorange="reversed", showgrid=False)
+        figure.update_xaxes(range=[0, longest * 1.6 or 1], visible=False, row=row, col=column)
+    for place, title in enumerate(figure.layout.annotations):
+        left = figure.layout[f"xaxis{place + 1 if place else ''}"].domain[0]
+        title.update(x=left, xanchor="left", font={"size": 13})
+    figure.update_layout(height=2 * (len(compared) * _LANE_HEIGHT + 40), bargap=0.35, **_LAYOUT)
+    # By place, not by label: two lanes may be called the same.
+    names = {"tickvals": list(range(len(compared))), "ticktext": [escape(lane.label) for lane in compared]}
+    return figure.update_yaxes(automargin=True, autorange="reversed", showgrid=False, zeroline=False, **names)
+
+
+def _panels(compared: Sequence[LaneFigures]) -> list[tuple[str, list[float | None], list[str]]]:
+    first, whole = [lane.ttft_ms for lane in compared], [lane.latency_ms for lane in compared]
+    speeds, costs = [lane.tokens_per_second for lane in compared], [lane.cost_usd for lane in compared]
+    return [
+        ("First token", first, [numbers.seconds(value) for value in first]),
+        ("Whole answer", whole, [numbers.seconds(value) for value in whole]),
+        ("Tokens per second", speeds, [numbers.rate(value) for value in speeds]),
+        ("Cost", costs, [numbers.money(lane.cost_usd, lane.cost_kind) for lane in compared]),
+    ]
+
+
+def _bars(compared: Sequence[LaneFigures], values: Sequence[float | None], texts: Sequence[str]) -> dict[str, Any]:
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "x": [value or 0.0 for value in values],
+        "y": list(range(len(compared))),
+        "text": texts,
+        "textposition": "outside",
+        "cliponaxis": False,
+        "marker": {"color": [lane.look.colour for lane in compared], "line": {"width": 0}},
+        "customdata": [escape(lane.label) for lane in compared],
+        "hovertemplate": "%{customdata} %{text}<extra></extra>",
+    }
 
 
 def _over_time(lines: Sequence[Series], traces: list[dict[str, Any]], y_axis: dict[str, Any], **layout: Any) -> Figure:

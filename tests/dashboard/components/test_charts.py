@@ -107,3 +107,19 @@ def test_a_comparison_shows_each_lane_in_each_of_four_panels() -> None:
     assert (speed.text, cost.text) == (("112 tok/s", "84 tok/s"), ("$0.0004", "free"))
     assert first.x == (310.0, 0.0)
     assert {trace.marker.color for trace in (first, whole, speed, cost)} == {tuple(lane.look.colour for lane in lanes)}
+
+
+def test_lanes_of_the_same_name_keep_their_own_bars() -> None:
+    """The same model at two temperatures is a comparison too."""
+    lane = LaneFigures("SmolLM2", VENDORS["local"], 50.0, 900.0, 84.0, 0.0, CostKind.FREE)
+    figure = charts.lanes([lane, lane])
+    assert figure.data[0].y == (0, 1)
+    assert figure.layout.yaxis.ticktext == ("SmolLM2", "SmolLM2")
+
+
+def test_a_label_is_text_and_never_a_link() -> None:
+    """A model's name may come from an upstream, and plotly would draw its HTML."""
+    link = "<a href='http://evil.test'>m</a>"
+    figure = charts.lanes([LaneFigures(link, VENDORS["local"], None, None, None, None, None)])
+    (line,) = charts.series(buckets(frame([call(NOW)]), WINDOW), ["gemini"], UTC, lambda _: link, Palette([]).of)
+    assert "<a" not in figure.to_json() + charts.latency([line]).to_json()
