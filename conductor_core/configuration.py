@@ -118,8 +118,10 @@ class Configuration:
             raise UserError(f"The address of {vendor.label} is not set here.")
         return await self._set_address(vendor, base_url, key, {})
 
-    async def declare(self, name: str, base_url: str, key: str = "", models: Iterable[str] = ()) -> Changed:
-        """Declares a server that speaks OpenAI's dialect, as `custom:<name>`, or changes one declared here before.
+    async def declare(
+        self, name: str, base_url: str, key: str = "", models: Iterable[str] = (), *, new: bool = True
+    ) -> Changed:
+        """Declares a server that speaks OpenAI's dialect, as `custom:<name>`; or changes one, when not `new`.
 
         Raises:
             UserError: name, address, key or a model's name can't be one; or it is declared outside of Settings.
@@ -128,14 +130,16 @@ class Configuration:
         field = name.strip().lower().replace("-", "_")
         if not ENDPOINT_NAME.fullmatch(field) or "__" in field or field.endswith("_"):
             raise InvalidRequest("The name is a letter, then up to 31 letters, digits or single hyphens.", "name")
-        variables = self._endpoint_variables(field)
-        self._refuse_if_set_outside(f"custom:{field.replace('_', '-')}", variables)
+        variables, provider = self._endpoint_variables(field), f"custom:{field.replace('_', '-')}"
+        self._refuse_if_set_outside(provider, variables)
+        if new and provider in self._providers.names():
+            raise InvalidRequest(f"There is already an endpoint named {field.replace('_', '-')}.", "name")
         address, secret, listed = variables
         row = Vendor("", field, "openai", key_variables=(secret,), base_url_variable=address)
         named = _checked_models(models)
         return await self._set_address(row, base_url, key, {listed: ",".join(named) or None})
 
-    async def remove_endpoint(self, provider: str) -> None:
+    async def remove_endpoint(self, provider: str) -> Changed:
         """Forgets an endpoint declared here, with its key.
 
         Raises:
@@ -146,6 +150,7 @@ class Configuration:
         self._refuse_if_set_outside(provider, variables)
         model = f"{PREFIX}DEFAULT_MODELS__{default_model_key(provider).upper()}"
         await self._change(dict.fromkeys((*variables, model)))
+        return Changed()
 
     async def remove_address(self, provider: str) -> Changed:
         """Forgets the saved address of a server of the user's own, with its key.

@@ -32,12 +32,29 @@ class CompareState:
     notice: str = ""
 
 
+@dataclass(slots=True)
+class SettingsState:
+    """The Settings page of one browser tab. Nothing here ever holds a key.
+
+    Attributes:
+        done: what the last change came to, said once.
+        refusals: why a form was refused, by the form's place on the page.
+    """
+
+    done: str = ""
+    refusals: dict[str, str] = field(default_factory=dict)
+
+
 def chat() -> ChatState:
     return _kept("_chat", ChatState)
 
 
 def compare() -> CompareState:
     return _kept("_compare", CompareState)
+
+
+def settings() -> SettingsState:
+    return _kept("_settings", SettingsState)
 
 
 def _kept(key: str, make: Callable[[], S]) -> S:
