@@ -65,7 +65,7 @@ class Conductor:
         self.providers = Registry(settings, environment, wire, private=private)
         self.live = LiveMetrics()
         self._router = Router(self.providers, self.live)
-        self.conversations = Conversations(store, self.live, self._router)
+        self.conversations = Conversations(store, self.live, self._router, redactor)
         self.catalog = Catalog(self.providers, asyncio.get_running_loop())
         self.configuration = Configuration(environment, self.providers, self.apply, private=private)
         self._wire = wire

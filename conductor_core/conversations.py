@@ -16,6 +16,7 @@ from conductor_core.kinds import LaneState, Source
 from conductor_core.metrics.live import LiveMetrics
 from conductor_core.models import MAX_CHARACTERS, MessageRole
 from conductor_core.prompt import Message, Prompt
+from conductor_core.redaction import Redactor
 from conductor_core.routing.attempt import Attempt
 from conductor_core.routing.router import Router
 from conductor_core.store.database import Store
@@ -39,8 +40,9 @@ class _Place:
 class Conversations:
     """The conversations of one installation and the turns running in them, at most one in each."""
 
-    def __init__(self, store: Store, live: LiveMetrics, router: Router) -> None:
+    def __init__(self, store: Store, live: LiveMetrics, router: Router, redactor: Redactor) -> None:
         self._store = store
+        self._redactor = redactor
         self._live = live
         self._router = router
         self._turns: dict[str, Turn] = {}
@@ -65,7 +67,7 @@ class Conversations:
                 conversation = await asyncio.to_thread(self._store.conversation, conversation_id)
                 history = await asyncio.to_thread(self._store.messages, conversation_id)
             else:
-                conversation = Conversation(claimed, kind, title_of(text), {}, now, now)
+                conversation = Conversation(claimed, kind, self._title(text), {}, now, now)
                 history = []
             prompt = StoredMessage(
                 id=token_hex(16),
@@ -136,7 +138,7 @@ class Conversations:
         """
         if is_blank(title):
             raise InvalidRequest("The title is empty. Type at least one visible character.", "title")
-        await self._store.rename(conversation_id, title_of(title))
+        await self._store.rename(conversation_id, self._title(title))
 
     async def close(self) -> None:
         """Ends running answers as interrupted and waits until they are saved."""
@@ -144,6 +146,9 @@ class Conversations:
         for turn in turns:
             turn.interrupt()
         await asyncio.gather(*(turn.wait() for turn in turns))
+
+    def _title(self, text: str) -> str:
+        return title_of(self._redactor.clean(text[:1000]))
 
     @contextmanager
     def _claimed(self, conversation_id: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from conductor_core.conversations import Conversations
 from conductor_core.errors import UserError
+from conductor_core.redaction import looks_like_key
 from conductor_core.turns import LaneSetup
 from dashboard import runtime, state
 
@@ -15,32 +16,50 @@ PROMPT_KEY = "prompt"
 PROMPT_FOR_ALL_KEY = "prompt-for-all"
 
 
-def send(text: str) -> None:
-    """Sends a chat message; a refused one goes back into the box with the reason above it."""
+def send(text: str, *, checked: bool = False) -> None:
+    """Sends a chat message. A refused one goes back into the box with the reason above it.
+
+    Args:
+        checked: the person has seen that it holds what looks like a key, and sends it all the same.
+    """
     chat = state.chat()
+    if not checked and _held(chat, text):
+        return
+    chat.held = None
     try:
         turn = runtime.run(_conversations().start_turn(text, [chat.setup], conversation_id=chat.conversation_id))
     except UserError as error:
-        st.session_state[PROMPT_KEY] = text
-        chat.notice = str(error)
+        _give_back(chat, PROMPT_KEY, text, str(error))
         return
-    chat.notice = ""
     open_conversation(turn.conversation_id)
 
 
-def send_to_all(text: str) -> None:
-    """Sends a prompt to every lane of the comparison; a refused one goes back into the box."""
+def send_to_all(text: str, *, checked: bool = False) -> None:
+    """Sends a prompt to every lane of the comparison, as `send` does."""
     compare = state.compare()
+    if not checked and _held(compare, text):
+        return
+    compare.held = None
     try:
         turn = runtime.run(
             _conversations().start_turn(text, compare.lanes, conversation_id=compare.comparison_id, kind="compare")
         )
     except UserError as error:
-        st.session_state[PROMPT_FOR_ALL_KEY] = text
-        compare.notice = str(error)
+        _give_back(compare, PROMPT_FOR_ALL_KEY, text, str(error))
         return
-    compare.notice = ""
     open_comparison(turn.conversation_id)
+
+
+def masked(text: str) -> str:
+    """A prompt with everything in it that is or looks like a key blanked out."""
+    return runtime.get_conductor().redactor.clean(text)
+
+
+def give_back(page: state.ChatState | state.CompareState, key: str) -> None:
+    """Puts a held message back into its box."""
+    if page.held:
+        _give_back(page, key, page.held.text, "")
+    page.held = None
 
 
 def answer_again(conversation_id: str, lanes: Mapping[int, LaneSetup]) -> None:
@@ -92,6 +111,17 @@ def delete(conversation_id: str) -> None:
         open_conversation(None)
     if state.compare().comparison_id == conversation_id:
         open_comparison(None)
+
+
+def _held(page: state.ChatState | state.CompareState, text: str) -> bool:
+    kind = looks_like_key(text)
+    page.held = state.Held(text, kind) if kind else None
+    return kind is not None
+
+
+def _give_back(page: state.ChatState | state.CompareState, key: str, text: str, reason: str) -> None:
+    st.session_state[key] = text
+    page.notice = reason
 
 
 def _conversations() -> Conversations:

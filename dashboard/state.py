@@ -13,6 +13,14 @@ from conductor_core.turns import LaneSetup
 S = TypeVar("S")
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A message that waits for the person's word, because it holds what looks like a key."""
+
+    text: str
+    kind: str
+
+
 @dataclass(slots=True)
 class ChatState:
     """The Chat page of one browser tab: which conversation is open and what the next message is sent with."""
@@ -20,6 +28,7 @@ class ChatState:
     conversation_id: str | None = None
     setup: LaneSetup = field(default_factory=LaneSetup)
     notice: str = ""
+    held: Held | None = None
 
 
 @dataclass(slots=True)
@@ -30,6 +39,7 @@ class CompareState:
     lanes: list[LaneSetup] = field(default_factory=list)
     narrow: bool = False
     notice: str = ""
+    held: Held | None = None
 
 
 @dataclass(slots=True)

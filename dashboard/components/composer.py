@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from conductor_core.models import MAX_CHARACTERS
@@ -13,6 +15,7 @@ def chat(chat: state.ChatState) -> None:
     """The message box of the Chat page."""
     with st.bottom, st.container(key="composer"):
         _notice(chat)
+        _key_warning(chat, actions.PROMPT_KEY, actions.send)
         st.chat_input("Message", key=actions.PROMPT_KEY, max_chars=MAX_CHARACTERS, on_submit=_send)
         _stop(chat.conversation_id, "Stop")
 
@@ -21,6 +24,7 @@ def compare(compare: state.CompareState) -> None:
     """The message box of the Compare page: one prompt for all lanes."""
     with st.bottom, st.container(key="composer"):
         _notice(compare)
+        _key_warning(compare, actions.PROMPT_FOR_ALL_KEY, actions.send_to_all)
         st.chat_input(
             "One prompt for all lanes", key=actions.PROMPT_FOR_ALL_KEY, max_chars=MAX_CHARACTERS, on_submit=_send_to_all
         )
@@ -48,7 +52,22 @@ def _stop(conversation_id: str | None, label: str) -> None:
         )
 
 
+def _key_warning(page: state.ChatState | state.CompareState, key: str, send: Callable[..., None]) -> None:
+    """Before a key leaves: what was seen, and the three ways on."""
+    if not page.held:
+        return
+    untrusted.warning(f"This looks like it holds {page.held.kind}. It would go to the provider and into the history.")
+    with st.container(horizontal=True, key="key-warning"):
+        text = page.held.text
+        st.button("Send masked", type="primary", on_click=lambda: send(actions.masked(text), checked=True))
+        st.button("Send as it is", on_click=lambda: send(text, checked=True))
+        st.button("Back to the box", on_click=actions.give_back, args=(page, key))
+
+
 def _notice(page: state.ChatState | state.CompareState) -> None:
+    trouble = runtime.get_conductor().store.writer.trouble
+    if trouble:
+        untrusted.warning(trouble)
     if page.notice:
         untrusted.error(page.notice)
         page.notice = ""

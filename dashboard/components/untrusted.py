@@ -66,6 +66,11 @@ def error(text: str) -> None:
     st.error(plain(text))
 
 
+def warning(text: str) -> None:
+    """Draws what the reader should know before going on."""
+    st.warning(plain(text))
+
+
 def raw(text: str) -> None:
     """Draws what an upstream said, letter by letter, at most 500 characters of it."""
     st.code(_HIDDEN.sub("", text[:500]), language=None, wrap_lines=True)
