@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from conductor_core.configuration import Changed, Configuration
-from conductor_core.environment import Variable
+from conductor_core.environment import Origin, Variable
 from conductor_core.errors import ConductorError
 from dashboard import runtime, state
 
@@ -124,7 +124,7 @@ def _say(sentence: str) -> None:
 
 
 def _hidden_words(hidden_by: Variable | None) -> str:
-    return f"But {where(hidden_by)} stays in force." if hidden_by else ""
+    return f"But {in_place(hidden_by)} stays in force." if hidden_by else ""
 
 
 def _address_words(changed: Changed) -> str:
@@ -132,7 +132,17 @@ def _address_words(changed: Changed) -> str:
     return f"{dropped} {_hidden_words(changed.hidden_by)}".strip()
 
 
-def where(variable: Variable) -> str:
-    """`GEMINI_API_KEY from the environment`: a variable and the place it comes from, in words."""
-    origin = "the environment" if variable.origin == "environment" else str(variable.origin)
-    return f"{variable.name} from {origin}"
+def source(variable: Variable) -> str:
+    """Where a variable comes from, as the end of a sentence: `from the environment (GEMINI_API_KEY)`."""
+    if variable.origin is Origin.RUN:
+        return str(Origin.RUN)
+    return f"from {_place(variable.origin)} ({variable.name})"
+
+
+def in_place(variable: Variable) -> str:
+    """A variable and where it lies, as the beginning of a sentence: `GEMINI_API_KEY in the environment`."""
+    return f"{variable.name} in {_place(variable.origin)}"
+
+
+def _place(origin: Origin) -> str:
+    return "the environment" if origin is Origin.ENVIRONMENT else str(origin)

@@ -39,7 +39,7 @@ def add_a_provider(names: list[str]) -> None:
     st.markdown("**Add a provider**")
     chosen = st.pills("Add a provider", names, format_func=_shown, key=actions.ADDING, label_visibility="collapsed")
     if chosen not in names:
-        st.caption("Choose one to enter its key or address. Nothing is sent anywhere before you ask it something.")
+        st.caption("Choose one to enter its key or address; it stays on this machine and goes to that provider only.")
         return
     with st.container(border=True, key="adding-form"):
         _connect_form(runtime.get_conductor().providers.get(chosen))
@@ -72,13 +72,13 @@ def standing(provider: BaseProvider) -> list[str]:
     key, address = configuration.key_of(provider.name), configuration.address_of(provider.name)
     found = []
     if key and provider.endpoint.key:
-        found.append(f"Key {provider.endpoint.key.masked} · {actions.where(key)}.")
+        found.append(f"Key {provider.endpoint.key.masked}, {actions.source(key)}.")
     elif not provider.endpoint.missing:
         found.append("Needs no key.")
     if address:
-        found.append(f"Reached at {address.value.partition('://')[2]} · {actions.where(address)}.")
+        found.append(f"Reached at {address.value.partition('://')[2]}, {actions.source(address)}.")
     if key and not key.origin.typed and configuration.is_key_saved(provider.name):
-        found.append(f"A key is saved too, but {actions.where(key)} hides it.")
+        found.append(f"A key is saved too, but {actions.in_place(key)} hides it.")
     return found
 
 
