@@ -138,6 +138,7 @@ def _forms(value: str) -> Iterator[str]:
     yield quote(value, safe="")
     yield quote_plus(value)
     yield dumps(value)[1:-1]
+    yield dumps(value, ensure_ascii=False)[1:-1]
     yield dumps(value, ensure_ascii=False)[1:-1].replace("/", "\\/")
     yield html.escape(value)
     for shift in range(3):

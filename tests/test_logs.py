@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import io
+import json
+import logging
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from conductor_core import logs
+from conductor_core.redaction import Redactor
+from conductor_core.secret import Secret
+
+CANARY = "canary-5f1c9a7b3e"
+
+
+@pytest.fixture
+def output() -> Iterator[io.StringIO]:
+    """The log as it would go to stderr; the process's own logging is put back in the end."""
+    root = logging.getLogger()
+    kept = root.handlers[:], root.level, sys.excepthook, threading.excepthook, sys.unraisablehook
+    redactor = Redactor()
+    redactor.learn(Secret(CANARY))
+    stream = io.StringIO()
+    logs.configure(redactor, stream)
+    logs.catch_uncaught()
+    yield stream
+    root.handlers[:], root.level, sys.excepthook, threading.excepthook, sys.unraisablehook = kept
+    logging.captureWarnings(False)
+    structlog.reset_defaults()
+
+
+def _records(output: io.StringIO) -> list[dict[str, object]]:
+    """The log's lines, each of which has to be JSON."""
+    return [json.loads(line) for line in output.getvalue().splitlines()]
+
+
+def test_a_record_is_one_json_line(output: io.StringIO) -> None:
+    """With time, level, logger and what was bound; a line break in it does not begin a second record."""
+    with structlog.contextvars.bound_contextvars(request_id="r1"):
+        logging.getLogger("conductor_core.x").info("two\nlines", extra={"provider": "openai"})
+    record = _records(output)[0]
+    assert record["event"] == "two\nlines"
+    assert (record["level"], record["logger"], record["request_id"]) == ("info", "conductor_core.x", "r1")
+    assert record["provider"] == "openai"
+    assert str(record["time"]).endswith("Z")
+
+
+def test_structlog_writes_the_same_line(output: io.StringIO) -> None:
+    """Both ways of logging end in one handler."""
+    structlog.get_logger("conductor_core.y").warning("slow", seconds=3)
+    assert _records(output)[0] | {"time": ""} == {
+        "event": "slow", "seconds": 3, "level": "warning", "logger": "conductor_core.y", "time": "",
+    }  # fmt: skip
+
+
+def _log_everywhere() -> None:
+    log = logging.getLogger("conductor_core.z")
+    log.warning("message %s", CANARY)
+    log.warning("extra", extra={"detail": {"deep": [CANARY]}, CANARY: 1, "object": Secret(CANARY)})
+    structlog.get_logger().error("bound", key=CANARY, data=CANARY.encode())
+    try:
+        raise ValueError(f"https://h.example/?key={CANARY}")
+    except ValueError:
+        log.exception("failed")
+    warnings.warn(CANARY, stacklevel=1)
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_key_is_in_no_record(output: io.StringIO) -> None:
+    """In messages, arguments, nested values, names, bytes, exceptions and warnings."""
+    _log_everywhere()
+    assert len(_records(output)) == 5
+    assert "canary" not in output.getvalue()
+    assert "Traceback" in output.getvalue()
+
+
+def test_what_nobody_caught_is_a_record(output: io.StringIO) -> None:
+    """Of the process and of a thread: one line without the key, in place of a traceback on stderr."""
+    error = RuntimeError(CANARY)
+    sys.excepthook(RuntimeError, error, None)
+    thread = threading.Thread(target=_raise, args=(error,), name="worker")
+    thread.start()
+    thread.join()
+    records = _records(output)
+    assert [record["level"] for record in records] == ["critical", "error"]
+    assert "worker" in str(records[1]["event"])
+    assert "canary" not in output.getvalue()
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+def test_other_libraries_log_warnings_only_and_through_us(output: io.StringIO) -> None:
+    """Their own handlers are gone; a line per request would name conversations."""
+    foreign = logging.getLogger("some.library")
+    own = io.StringIO()
+    foreign.addHandler(logging.StreamHandler(own))
+    logs.capture(foreign)
+    foreign.info("GET /?c=123")
+    foreign.warning(CANARY)
+    assert [record["event"] for record in _records(output)] == ["[key]"]
+    assert own.getvalue() == ""
+
+
+def test_a_huge_value_is_cut_after_it_was_cleaned(output: io.StringIO) -> None:
+    """No half of a key is left at the cut, and a record stays readable."""
+    logging.getLogger("conductor").warning("%s%s%s", "x" * 16_380, CANARY, "y" * 100_000)
+    assert len(output.getvalue()) < 17_000
+    assert "canar" not in output.getvalue()
