@@ -243,6 +243,8 @@ def _prompt(lane: Lane, place: _Place) -> Prompt:
     """System prompt, all that was said in this lane before (of several answers the latest), and the new message."""
     latest: dict[tuple[int, str], StoredMessage] = {}
     for message in place.before:
+        if message.turn < lane.setup.first_turn:
+            continue
         if message.role == MessageRole.USER or (message.lane == lane.index and message.content):
             latest[message.turn, message.role] = message
     said = [*latest.values(), place.prompt]

@@ -31,7 +31,10 @@ SAVE_SECONDS = 5.0
 
 
 class LaneSetup(BaseModel):
-    """What one lane is asked with. The bounds are `ChatRequest`'s."""
+    """What one lane is asked with. The bounds are `ChatRequest`'s.
+
+    `first_turn` is the first turn of the conversation that is sent along; earlier ones no longer fit the window.
+    """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_errors=True, frozen=True)
 
@@ -40,6 +43,7 @@ class LaneSetup(BaseModel):
     temperature: Annotated[float, Field(ge=0.0, le=2.0)] = 0.7
     max_tokens: Annotated[int, Field(ge=1, le=4000)] = 1000
     system: Annotated[CleanText, Field(max_length=MAX_CHARACTERS)] = ""
+    first_turn: Annotated[int, Field(ge=0)] = 0
 
 
 class Lane:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from conductor_core.conversations import Conversations
-from conductor_core.errors import UserError
+from conductor_core.errors import NotFound, UserError
 from conductor_core.redaction import looks_like_key
 from conductor_core.turns import LaneSetup
 from dashboard import runtime, state
@@ -63,11 +63,19 @@ def give_back(page: state.ChatState | state.CompareState, key: str) -> None:
 
 
 def answer_again(conversation_id: str, lanes: Mapping[int, LaneSetup]) -> None:
-    """Has the last prompt answered once more."""
+    """Has the last prompt answered once more; what was left out of the prompt stays left out from then on."""
+    chat, compare = state.chat(), state.compare()
     try:
         runtime.run(_conversations().answer_again(conversation_id, lanes))
     except UserError as error:
-        state.chat().notice = state.compare().notice = str(error)
+        chat.notice = compare.notice = str(error)
+        return
+    for index, setup in lanes.items():
+        since = {"first_turn": setup.first_turn}
+        if conversation_id == chat.conversation_id:
+            chat.setup = chat.setup.model_copy(update=since)
+        elif conversation_id == compare.comparison_id:
+            compare.lanes[index] = compare.lanes[index].model_copy(update=since)
 
 
 def stop(conversation_id: str, lane: int | None = None) -> None:
@@ -78,21 +86,22 @@ def stop(conversation_id: str, lane: int | None = None) -> None:
 
 
 def open_conversation(conversation_id: str | None) -> None:
-    """Shows a conversation on the Chat page, or an empty new one."""
-    state.chat().conversation_id = conversation_id
-    if conversation_id:
-        st.query_params["c"] = conversation_id
+    """Shows a conversation on the Chat page with what it was last sent with, or an empty new one."""
+    chat = state.chat()
+    lanes = _lanes_of(conversation_id, chat)
+    if lanes:
+        chat.conversation_id, chat.setup = conversation_id, lanes[0]
     else:
-        st.query_params.pop("c", None)
+        chat.conversation_id, chat.setup = None, chat.setup.model_copy(update={"first_turn": 0})
+    _address("c", chat.conversation_id)
 
 
 def open_comparison(comparison_id: str | None) -> None:
-    """Shows a comparison on the Compare page, or an empty new one."""
-    state.compare().comparison_id = comparison_id
-    if comparison_id:
-        st.query_params["cmp"] = comparison_id
-    else:
-        st.query_params.pop("cmp", None)
+    """Shows a comparison on the Compare page with its lanes, or an empty new one."""
+    compare = state.compare()
+    compare.lanes = _lanes_of(comparison_id, compare)
+    compare.comparison_id = comparison_id if compare.lanes else None
+    _address("cmp", compare.comparison_id)
 
 
 def rename(conversation_id: str, title: str) -> str:
@@ -111,6 +120,25 @@ def delete(conversation_id: str) -> None:
         open_conversation(None)
     if state.compare().comparison_id == conversation_id:
         open_comparison(None)
+
+
+def _lanes_of(conversation_id: str | None, page: state.ChatState | state.CompareState) -> list[LaneSetup]:
+    """What a conversation was last sent with; nothing for a new one, nor for one that is gone, which the page says."""
+    if not conversation_id:
+        return []
+    try:
+        conversation = runtime.get_conductor().store.conversation(conversation_id)
+    except NotFound as error:
+        page.notice = str(error)
+        return []
+    return [LaneSetup.model_validate(lane) for lane in conversation.settings["lanes"]]
+
+
+def _address(parameter: str, conversation_id: str | None) -> None:
+    if conversation_id:
+        st.query_params[parameter] = conversation_id
+    else:
+        st.query_params.pop(parameter, None)
 
 
 def _held(page: state.ChatState | state.CompareState, text: str) -> bool:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import state
+from dashboard import actions, state
 from dashboard.components import chat_thread, composer, history
 from dashboard.components.conversation_menu import menu
 from dashboard.components.picker import pick
 
 chat = state.chat()
 transcript = chat_thread.opened(chat)
-history.sidebar("chat", chat.conversation_id, "New chat", chat_thread.open_one)
+history.sidebar("chat", chat.conversation_id, "New chat", actions.open_conversation)
 
 with st.container(key="chat-head", horizontal=True, vertical_alignment="bottom"):
     st.header("Chat", anchor=False)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import state
+from dashboard import actions, state
 from dashboard.components import compare_lanes, composer, history
 from dashboard.components.browser import is_narrow
 from dashboard.components.conversation_menu import menu
 
 compare = state.compare()
 transcript = compare_lanes.opened(compare)
-history.sidebar("compare", compare.comparison_id, "New comparison", compare_lanes.open_one)
+history.sidebar("compare", compare.comparison_id, "New comparison", actions.open_comparison)
 
 with st.container(key="compare-head", horizontal=True, vertical_alignment="bottom"):
     st.header("Compare", anchor=False)

@@ -7,10 +7,10 @@ import streamlit as st
 from conductor_core.answers import Answer, Exchange, Transcript
 from conductor_core.errors import NotFound
 from conductor_core.models import Provider
-from conductor_core.turns import LaneSetup
 from dashboard import actions, runtime, state
 from dashboard.components import answer as one
 from dashboard.components import live, untrusted
+from dashboard.components.answer_choices import choices
 from dashboard.components.who import show
 
 EXAMPLES = (
@@ -23,24 +23,14 @@ EXAMPLES = (
 def opened(chat: state.ChatState) -> Transcript | None:
     """The conversation the address names, else the one this tab had open."""
     wanted = st.query_params.get("c") or chat.conversation_id
-    if not wanted:
-        return None
+    if wanted != chat.conversation_id or "c" not in st.query_params:
+        actions.open_conversation(wanted)
     try:
-        transcript = runtime.get_conductor().conversations.transcript(wanted)
+        return runtime.get_conductor().conversations.transcript(chat.conversation_id) if chat.conversation_id else None
     except NotFound as error:
-        chat.notice = str(error)
         actions.open_conversation(None)
+        chat.notice = str(error)
         return None
-    if wanted != chat.conversation_id:
-        lanes = transcript.conversation.settings.get("lanes")
-        chat.setup = LaneSetup.model_validate(lanes[0]) if lanes else chat.setup
-    actions.open_conversation(wanted)
-    return transcript
-
-
-def open_one(conversation_id: str | None) -> None:
-    """Handler of the sidebar's list."""
-    actions.open_conversation(conversation_id)
 
 
 def draw(transcript: Transcript) -> None:
@@ -48,12 +38,12 @@ def draw(transcript: Transcript) -> None:
     conversation_id = transcript.conversation.id
     *earlier, last = transcript.exchanges
     for exchange in earlier:
-        _exchange(exchange, conversation_id, last=False)
+        _exchange(exchange, conversation_id, again_at=None)
     if transcript.turn:
         _prompt(last)
-        live.watch(transcript.turn, lambda now: _answer(now.answers[0], conversation_id, last=False))
+        live.watch(transcript.turn, lambda now: _answer(now.answers[0], conversation_id, again_at=None))
     else:
-        _exchange(last, conversation_id, last=True)
+        _exchange(last, conversation_id, again_at=last.turn)
 
 
 def welcome() -> None:
@@ -72,10 +62,10 @@ def welcome() -> None:
         untrusted.caption(f"No provider can be reached yet. Add a key in Settings. {local.endpoint.missing}")
 
 
-def _exchange(exchange: Exchange, conversation_id: str, *, last: bool) -> None:
+def _exchange(exchange: Exchange, conversation_id: str, *, again_at: int | None) -> None:
     _prompt(exchange)
     for answer in exchange.answers[:1]:
-        _answer(answer, conversation_id, last=last)
+        _answer(answer, conversation_id, again_at=again_at)
 
 
 def _prompt(exchange: Exchange) -> None:
@@ -83,10 +73,10 @@ def _prompt(exchange: Exchange) -> None:
         untrusted.markdown(exchange.prompt)
 
 
-def _answer(answer: Answer, conversation_id: str, *, last: bool) -> None:
+def _answer(answer: Answer, conversation_id: str, *, again_at: int | None) -> None:
     show(answer.provider, answer.model)
-    one.body(answer, answer.id)
+    one.body(answer)
     one.failure(answer)
-    one.figures(answer, answer.id)
+    one.figures(answer)
     if not answer.running:
-        one.choices(answer, conversation_id, answer.id, last=last)
+        choices(answer, conversation_id, again_at)

@@ -14,6 +14,7 @@ from conductor_core.turns import LaneSetup
 from dashboard import actions, runtime, state
 from dashboard.components import answer as one
 from dashboard.components import lane_summary, live, untrusted
+from dashboard.components.answer_choices import choices
 from dashboard.components.picker import pick
 from dashboard.components.who import name_of, show
 
@@ -26,26 +27,17 @@ FIRST_TEMPERATURES = (0.2, 1.0, 0.6, 1.4)
 def opened(compare: state.CompareState) -> Transcript | None:
     """The comparison the address names, else the one this tab had open."""
     wanted = st.query_params.get("cmp") or compare.comparison_id
-    if wanted:
-        try:
-            transcript = runtime.get_conductor().conversations.transcript(wanted)
-        except NotFound as error:
-            compare.notice = str(error)
-            actions.open_comparison(None)
-        else:
-            if wanted != compare.comparison_id:
-                compare.lanes = [LaneSetup.model_validate(lane) for lane in transcript.conversation.settings["lanes"]]
-            actions.open_comparison(wanted)
-            return transcript
+    if wanted and (wanted != compare.comparison_id or "cmp" not in st.query_params):
+        actions.open_comparison(wanted)
     compare.lanes = compare.lanes or first_lanes()
-    return None
-
-
-def open_one(comparison_id: str | None) -> None:
-    """Handler of the sidebar's list."""
-    if comparison_id is None:
-        state.compare().lanes = []
-    actions.open_comparison(comparison_id)
+    if not compare.comparison_id:
+        return None
+    try:
+        return runtime.get_conductor().conversations.transcript(compare.comparison_id)
+    except NotFound as error:
+        actions.open_comparison(None)
+        compare.notice = str(error)
+        return None
 
 
 def first_lanes() -> list[LaneSetup]:
@@ -87,28 +79,28 @@ def draw(transcript: Transcript, compare: state.CompareState) -> None:
     *earlier, last = transcript.exchanges
     for exchange in earlier:
         _prompt(exchange)
-        _lanes(exchange, compare, comparison_id, last=False)
+        _lanes(exchange, compare, comparison_id, again_at=None)
     _prompt(last)
     if transcript.turn:
-        live.watch(transcript.turn, lambda now: _lanes(_with_others(now, last), compare, comparison_id, last=False))
+        live.watch(transcript.turn, lambda now: _lanes(_with_others(now, last), compare, comparison_id, again_at=None))
         return
-    _lanes(last, compare, comparison_id, last=True)
+    _lanes(last, compare, comparison_id, again_at=last.turn)
     lane_summary.draw(last.answers)
 
 
-def _lanes(exchange: Exchange, compare: state.CompareState, comparison_id: str, *, last: bool) -> None:
+def _lanes(exchange: Exchange, compare: state.CompareState, comparison_id: str, *, again_at: int | None) -> None:
     names = [f"{answer.lane + 1} · {name_of(answer.provider)}" for answer in exchange.answers]
     for answer, place in zip(exchange.answers, _places(compare, names), strict=True):
         with place, st.container(border=True, key=f"lane-{answer.id}"):
-            _lane(answer, comparison_id, last=last)
+            _lane(answer, comparison_id, again_at=again_at)
 
 
-def _lane(answer: Answer, comparison_id: str, *, last: bool) -> None:
+def _lane(answer: Answer, comparison_id: str, *, again_at: int | None) -> None:
     show(answer.provider, f"{answer.model} · temperature {answer.setup.get('temperature', 0.7):g}")
     with st.container(height=LANE_HEIGHT, border=False, key=f"lane-text-{answer.id}", autoscroll=answer.running):
-        one.body(answer, answer.id)
+        one.body(answer)
         one.failure(answer)
-    one.figures(answer, answer.id)
+    one.figures(answer)
     if answer.running:
         st.button(
             "Stop",
@@ -119,7 +111,7 @@ def _lane(answer: Answer, comparison_id: str, *, last: bool) -> None:
             args=(comparison_id, answer.lane),
         )
     else:
-        one.choices(answer, comparison_id, answer.id, last=last)
+        choices(answer, comparison_id, again_at)
 
 
 def _prompt(exchange: Exchange) -> None:

@@ -1,0 +1,89 @@
+"""What can be done with an answer: copy it, see why this provider gave it, have it answered once more."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from conductor_core.answers import Answer
+from conductor_core.kinds import LaneState, Outcome
+from conductor_core.turns import LaneSetup
+from dashboard import actions, runtime
+from dashboard.components import numbers, untrusted
+from dashboard.components.browser import copy_button
+from dashboard.components.who import name_of
+
+
+def choices(answer: Answer, conversation_id: str, again_at: int | None) -> None:
+    """The row under an ended answer.
+
+    Args:
+        again_at: the number of its turn when that is the last one, which can be answered once more.
+    """
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key=f"choices-{answer.id}"):
+        if answer.text:
+            copy_button(answer.text, key=f"copy-{answer.id}")
+        _receipt(answer)
+        if again_at is not None:
+            _again(answer, conversation_id)
+            _without_the_oldest(answer, conversation_id, again_at)
+
+
+def _receipt(answer: Answer) -> None:
+    """Why AUTO chose this provider: one sentence, then the candidates as they stood."""
+    if not answer.receipt:
+        return
+    with st.popover("why", key=f"why-{answer.id}", type="tertiary"):
+        untrusted.text(answer.receipt["sentence"])
+        st.table(
+            [
+                {
+                    "Provider": untrusted.plain(candidate["label"]),
+                    "State": candidate["state"].replace("_", " "),
+                    "First token": numbers.seconds(candidate["ttft_ms"]),
+                    "Whole answer": numbers.seconds(candidate["latency_ms"]),
+                }
+                for candidate in answer.receipt["candidates"]
+            ]
+        )
+        for other in answer.receipt["passed_over"]:
+            untrusted.caption(f"Passed over: {other['label']}. {other['reason']}")
+
+
+def _again(answer: Answer, conversation_id: str) -> None:
+    """With the same choice or another provider; after a fault the first is a button of its own."""
+    providers = runtime.get_conductor().providers
+    others = [provider.name for provider in providers.available() if provider.name != answer.provider]
+    label, names = "Again", ["", *others]
+    if answer.state is not LaneState.DONE or answer.failure:
+        label, names = "Use another", others
+        if st.button("Retry", key=f"retry-{answer.id}", type="tertiary", icon=":material/refresh:"):
+            _answer_with(answer, conversation_id)
+    if not names:
+        return
+    chosen = st.menu_button(
+        label,
+        names,
+        key=f"again-{answer.id}",
+        type="tertiary",
+        format_func=lambda name: untrusted.plain(f"with {name_of(name)}") if name else "with the same choice",
+    )
+    if chosen:
+        _answer_with(answer, conversation_id, provider=chosen, model=None)
+    elif chosen is not None:
+        _answer_with(answer, conversation_id)
+
+
+def _without_the_oldest(answer: Answer, conversation_id: str, turn: int) -> None:
+    """When the conversation has outgrown the model: the older half of what was sent can be left out."""
+    first = answer.setup.get("first_turn", 0)
+    if not answer.failure or answer.failure.kind is not Outcome.TOO_LARGE or first >= turn:
+        return
+    if st.button("Drop the oldest turns", key=f"drop-{answer.id}", type="tertiary", icon=":material/content_cut:"):
+        _answer_with(answer, conversation_id, first_turn=(first + turn + 1) // 2)
+
+
+def _answer_with(answer: Answer, conversation_id: str, **changes: object) -> None:
+    """Once more, asked as before but for the changes."""
+    setup = LaneSetup.model_validate((answer.setup or {"provider": answer.provider}) | changes)
+    actions.answer_again(conversation_id, {answer.lane: setup})
+    st.rerun()
