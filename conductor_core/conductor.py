@@ -16,6 +16,7 @@ from conductor_core.conversations import Conversations
 from conductor_core.kinds import Source
 from conductor_core.metrics.live import LiveMetrics, overall
 from conductor_core.models import ChatRequest, ChatResponse, ProviderStatus, SystemStatus
+from conductor_core.pricing import FREE, price
 from conductor_core.prompt import Prompt
 from conductor_core.providers import VENDORS, BaseProvider, Chunk, Registry
 from conductor_core.providers.catalog import Catalog
@@ -95,6 +96,14 @@ class Conductor:
         for warning in warnings(environment, _VENDORS_OWN):
             _log.warning(warning)
         return conductor
+
+    async def prepare(self) -> None:
+        """Loads what a first call would wait for: the price table, and what the configured providers need."""
+        providers = self.providers.available()
+        if any(provider.vendor.price_list not in (None, FREE) for provider in providers):
+            await asyncio.to_thread(price, "openai", "gpt-4.1-mini", 0)
+        for provider in providers:
+            await provider.prepare()
 
     async def close(self) -> None:
         """Ends running answers as interrupted, saves everything, ends child processes and connections."""

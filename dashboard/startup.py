@@ -16,6 +16,9 @@ from dashboard.guard import Policy, admit
 from dashboard.guard.listening import is_private, listening_addresses
 
 
+QUIET_SECONDS = 3.0
+
+
 def load_policy() -> Policy:
     """The door of this process; the first thing that runs, so the log is set up here too.
 
@@ -36,11 +39,19 @@ async def serve_conductor() -> AsyncIterator[None]:
     conductor = await Conductor.open(private=all(map(is_private, listening_addresses())))
     configure_log(conductor.redactor)  # it also learns the keys entered later
     runtime.install(Bridge(conductor, asyncio.get_running_loop()))
+    preparing = asyncio.create_task(_prepare(conductor))
     try:
         yield
     finally:
+        preparing.cancel()
         runtime.install(None)
         await conductor.close()
+
+
+async def _prepare(conductor: Conductor) -> None:
+    """Leaves the first page its time, then loads what the first answer would wait for."""
+    await asyncio.sleep(QUIET_SECONDS)
+    await conductor.prepare()
 
 
 def configure_log(redactor: Redactor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
@@ -146,3 +147,9 @@ async def test_a_restart_remembers_who_failed(tmp_path: Path, upstream: Upstream
         assert status.state in (ProviderState.OPEN, ProviderState.RECOVERING)
         assert status.total_requests == 0
         assert (await conductor.chat(request(model=None, provider="auto"))).provider == "anthropic"
+
+
+async def test_prepare_loads_the_price_table_before_the_first_call(conductor: Conductor) -> None:
+    """The first priced call does not wait for an import on the loop."""
+    await conductor.prepare()
+    assert "genai_prices" in sys.modules

@@ -260,3 +260,21 @@ async def test_a_title_is_the_first_words(conductor: Conductor) -> None:
     assert conductor.store.conversation(turn.conversation_id).title == "Greetings"
     with pytest.raises(InvalidRequest):
         await conductor.conversations.rename(turn.conversation_id, " ")
+
+
+async def test_turns_left_out_are_not_sent(conductor: Conductor, upstream: Upstream) -> None:
+    """From `first_turn` on the history goes along; what came before stays stored."""
+    turn = await conductor.conversations.start_turn("First", [lane("any words 2")])
+    await turn.wait()
+    again = lane("any words 2", first_turn=1)
+    turn = await conductor.conversations.start_turn("Second", [again], conversation_id=turn.conversation_id)
+    await turn.wait()
+    assert upstream.last.body["messages"] == [{"role": "user", "content": "Second"}]
+    assert len(conductor.conversations.transcript(turn.conversation_id).exchanges) == 2
+
+
+async def test_a_key_in_the_first_words_is_not_a_title(conductor: Conductor) -> None:
+    """The title stands in the sidebar, in exports and in file names: no key gets there."""
+    turn = await conductor.conversations.start_turn("My key is sk-proj-0123456789abcdefghij please", [lane()])
+    await turn.wait()
+    assert conductor.store.conversation(turn.conversation_id).title == "My key is [key] please"

@@ -190,5 +190,8 @@ class BaseProvider(ABC):
             self.last_error = error or self.last_error
         self.is_healthy = success
 
+    async def prepare(self) -> None:  # noqa: B027 - most providers need nothing
+        """Loads what the first call would otherwise wait for."""
+
     async def close(self) -> None:  # noqa: B027 - most providers hold nothing
         """Frees what the provider holds beside the shared wire."""

@@ -74,6 +74,10 @@ class GeminiProvider(BaseProvider):
         self._opening = Lock()
         self._sdk: _SDK | None = None
 
+    async def prepare(self) -> None:
+        """Imports the SDK, which takes up to a second."""
+        await self._open()
+
     async def chat_completion(self, prompt: Prompt) -> Completion:
         model, faults = self._prepare(prompt)
 
