@@ -10,6 +10,7 @@ import errno
 import os
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from conductor_core.errors import SettingsError
@@ -28,6 +29,7 @@ def main() -> None:
     except SettingsError as error:
         sys.exit(str(error))
     # In this process, not a new one: what the settings loaded is loaded already.
+    import click
     from streamlit.web import cli
 
     sys.argv = [
@@ -37,7 +39,9 @@ def main() -> None:
         f"--server.address={settings.host}",
         f"--server.port={settings.port}",
     ]
-    cli.main(prog_name="streamlit")
+    # click would print "Aborted!" and fail when Ctrl-C has ended the server in good order.
+    with suppress(click.Abort, KeyboardInterrupt):
+        cli.main(prog_name="streamlit", standalone_mode=False)
 
 
 def check_free(host: str, port: int) -> None:

@@ -1,4 +1,4 @@
-"""Makes `.venv` and installs the pinned, hashed requirements into it. Needs nothing but Python 3.11 and its venv module.
+"""Makes `.venv` and installs the pinned, hashed requirements into it. Needs only Python 3.11 and its venv module.
 
     python3 scripts/install.py            what Conductor runs on
     python3 scripts/install.py dev        what the tests need, on top of it
@@ -151,7 +151,7 @@ def pip_install(requirements: str, *options: str) -> None:
 
 def show_progress(requirements: str, total: int, lines: Iterable[str]) -> None:
     """One line that counts the packages; in a log, where a line can't be drawn over, only where pip stands."""
-    live, seen, width = sys.stdout.isatty(), 0, 0
+    live, seen = sys.stdout.isatty(), 0
     say(f"Installing {requirements}", live)
     for line in lines:
         word, _, rest = line.strip().partition(" ")
@@ -163,16 +163,14 @@ def show_progress(requirements: str, total: int, lines: Iterable[str]) -> None:
         else:
             continue
         if live or word == "Installing":
-            say(text.ljust(width), live)
-            width = len(text)
-    say(f"Installed {requirements}".ljust(width), live)
+            say(text, live)
     if live:
         print()
 
 
 def say(text: str, live: bool) -> None:
-    """Prints a line, over the last one when somebody watches."""
-    print(f"\r{text}" if live else text, end="" if live else "\n", flush=True)
+    """Prints a line, over the last one when somebody watches (ECMA-48 EL clears what is left of that)."""
+    print(f"\r{text}\x1b[K" if live else text, end="" if live else "\n", flush=True)
 
 
 def compile_sources() -> None:
