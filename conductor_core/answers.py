@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from conductor_core.kinds import CostKind, FinishReason, LaneState, Outcome
 from conductor_core.metrics.call import Call
 from conductor_core.store.records import Conversation, StoredMessage
-
-if TYPE_CHECKING:
-    from conductor_core.turns import Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +61,22 @@ class Exchange:
     answers: tuple[Answer, ...]
 
 
+class Running(Protocol):
+    """A turn in progress, as readers see it."""
+
+    @property
+    def running(self) -> bool: ...
+
+    def exchange(self) -> Exchange: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Transcript:
     """A conversation with everything said in it, and the turn that was running in it when it was read."""
 
     conversation: Conversation
     exchanges: tuple[Exchange, ...]
-    turn: Turn | None = None
+    turn: Running | None = None
 
     @property
     def total_cost(self) -> float | None:

@@ -12,13 +12,32 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
 
-    from conductor_core.providers.base import Usage
-
 FREE = "free"
 """The price list of providers that cost nothing."""
 
 _MILLION = 1_000_000
 _CHARACTERS_PER_TOKEN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call. `estimated` when we counted them, because the provider did not say.
+
+    `completion_tokens` includes `thinking_tokens`, as every vendor bills them.
+    """
+
+    prompt_tokens: int
+    completion_tokens: int
+    thinking_tokens: int = 0
+    estimated: bool = False
+
+    @classmethod
+    def reported(cls, prompt: object, completion: object, thinking: object = 0) -> Usage | None:
+        """What a provider counted; None unless all are numbers of tokens that could be true."""
+        counts = (prompt, completion, thinking or 0)
+        if all(type(count) is int and 0 <= count < 2**53 for count in counts):
+            return cls(*counts)  # type: ignore[arg-type]  # mypy does not narrow a tuple by all()
+        return None
 
 
 def price(price_list: str | None, model: str, tokens: Usage | int, at: datetime | None = None) -> float | None:

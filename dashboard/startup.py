@@ -15,7 +15,6 @@ from dashboard import runtime
 from dashboard.guard import Policy, admit
 from dashboard.guard.listening import is_private, listening_addresses
 
-
 QUIET_SECONDS = 3.0
 
 

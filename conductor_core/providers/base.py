@@ -9,30 +9,9 @@ from dataclasses import dataclass
 
 from conductor_core.errors import NotConfigured, ProviderError
 from conductor_core.kinds import FinishReason
-from conductor_core.pricing import price
+from conductor_core.pricing import Usage, price
 from conductor_core.prompt import Prompt
 from conductor_core.secret import Secret
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens of one call. `estimated` when we counted them, because the provider did not say.
-
-    `completion_tokens` includes `thinking_tokens`, as every vendor bills them.
-    """
-
-    prompt_tokens: int
-    completion_tokens: int
-    thinking_tokens: int = 0
-    estimated: bool = False
-
-    @classmethod
-    def reported(cls, prompt: object, completion: object, thinking: object = 0) -> Usage | None:
-        """What a provider counted; None unless all are numbers of tokens that could be true."""
-        counts = (prompt, completion, thinking or 0)
-        if all(type(count) is int and 0 <= count < 2**53 for count in counts):
-            return cls(*counts)  # type: ignore[arg-type]  # mypy does not narrow a tuple by all()
-        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from conductor_core.answers import Exchange
-from conductor_core.turns import Turn
+from conductor_core.answers import Exchange, Running
 
 REFRESH_SECONDS = 0.15
 LONG_REFRESH_SECONDS = 0.3
@@ -15,7 +14,7 @@ LONG_CHARACTERS = 4096
 """From this length on, drawing the text again costs the browser more than a slower pace costs the reader."""
 
 
-def watch(turn: Turn, draw: Callable[[Exchange], None]) -> None:
+def watch(turn: Running, draw: Callable[[Exchange], None]) -> None:
     """Draws a turn until it ends, then reruns the page, which reads the saved answers."""
     long = any(len(answer.text) > LONG_CHARACTERS for answer in turn.exchange().answers)
 
