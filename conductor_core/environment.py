@@ -133,7 +133,7 @@ class Environment:
             SettingsError: the file can't be written.
         """
         with self._lock:
-            file = self._files[Origin.HOME].write(changes)
+            file = self._home_file().write(changes)
             self._files[Origin.HOME] = file
             self._layers[Origin.HOME] = file.values
             self._layers[Origin.RUN] = _with(self._layers[Origin.RUN], dict.fromkeys(changes))
@@ -161,6 +161,12 @@ class Environment:
         if project and project.exposed and _holds_secrets(project):
             found.append(f"Others on this machine can read {project.path}, which holds keys. {_chmod(project)}")
         return found
+
+    def _home_file(self) -> DotenvFile:
+        if Origin.HOME in self._files:
+            return self._files[Origin.HOME]
+        home = self.get("CONDUCTOR_HOME")
+        return DotenvFile(home_folder(home.value if home else None) / ".env")
 
     def _found(self, names: tuple[str, ...]) -> Iterator[Variable]:
         for origin in Origin:

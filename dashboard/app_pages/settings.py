@@ -9,7 +9,7 @@ from dashboard.components import installation, untrusted
 from dashboard.components.provider_settings import add_a_provider, declare_an_endpoint, provider_settings
 
 settings = state.settings()
-st.subheader("Settings", anchor=False)
+st.header("Settings", anchor=False)
 if settings.done:
     st.toast(untrusted.plain(settings.done), icon=":material/check:")
     settings.done = ""

@@ -60,8 +60,8 @@ def test_line(name: str) -> None:
         if pressed:
             with st.spinner("Asking …", show_time=True):
                 reached, sentence = actions.test_connection(name)
-            st.markdown(f":{'green' if reached else 'red'}[:material/{'check_circle' if reached else 'error'}:]")
-            untrusted.text(sentence)
+            sign = ":green[:material/check_circle:]" if reached else ":red[:material/error:]"
+            st.markdown(f"{sign} {untrusted.plain(sentence)}")
 
 
 def standing(provider: BaseProvider) -> list[str]:
@@ -74,7 +74,7 @@ def standing(provider: BaseProvider) -> list[str]:
     if key and provider.endpoint.key:
         found.append(f"Key {provider.endpoint.key.masked}, {actions.source(key)}.")
     elif not provider.endpoint.missing:
-        found.append("Needs no key.")
+        found.append("No key is set." if provider.vendor.key_variables else "Needs no key.")
     if address:
         found.append(f"Reached at {address.value.partition('://')[2]}, {actions.source(address)}.")
     if key and not key.origin.typed and configuration.is_key_saved(provider.name):
