@@ -13,8 +13,7 @@ from genai_prices.data_snapshot import get_snapshot
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conductor_core.pricing import FREE, estimate_tokens, price, price_table_version
-from conductor_core.providers.base import Usage
+from conductor_core.pricing import FREE, Usage, estimate_tokens, price, price_table_version
 
 LISTED = [(provider.id, model.id) for provider in get_snapshot().providers for model in provider.models]
 TIMES = st.datetimes(datetime(2024, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001 (bounds are naive by its contract)

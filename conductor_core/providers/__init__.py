@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conductor_core.errors import SettingsError, UnknownProvider
-from conductor_core.pricing import FREE
-from conductor_core.providers.base import BaseProvider, Chunk, Completion, Endpoint, Usage, Vendor
+from conductor_core.pricing import FREE, Usage
+from conductor_core.providers.base import BaseProvider, Chunk, Completion, Endpoint, Vendor
 from conductor_core.secret import Secret
 from conductor_core.settings import ENDPOINT_NAME, PREFIX, Environment, Settings
 

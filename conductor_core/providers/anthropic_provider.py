@@ -12,8 +12,9 @@ import orjson
 from conductor_core.errors import ProviderError
 from conductor_core.kinds import FinishReason, Outcome
 from conductor_core.models import MessageRole
+from conductor_core.pricing import Usage
 from conductor_core.prompt import Prompt
-from conductor_core.providers.base import BaseProvider, Chunk, Completion, Endpoint, Usage, Vendor
+from conductor_core.providers.base import BaseProvider, Chunk, Completion, Endpoint, Vendor
 from conductor_core.providers.sse import SurrogateJoiner
 from conductor_core.providers.wire import Target, Wire
 from conductor_core.text import clean_text

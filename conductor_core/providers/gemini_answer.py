@@ -12,7 +12,8 @@ import orjson
 
 from conductor_core.errors import ProviderError
 from conductor_core.kinds import FinishReason
-from conductor_core.providers.base import Chunk, Usage
+from conductor_core.pricing import Usage
+from conductor_core.providers.base import Chunk
 from conductor_core.providers.faults import Faults
 from conductor_core.providers.sse import SurrogateJoiner
 

@@ -11,10 +11,11 @@ import pytest
 from conductor_core.errors import ProviderError
 from conductor_core.kinds import FinishReason, Outcome
 from conductor_core.models import MessageRole
+from conductor_core.pricing import Usage
 from conductor_core.prompt import Message, Prompt
 from conductor_core.providers import VENDORS
 from conductor_core.providers.anthropic_provider import AnthropicProvider
-from conductor_core.providers.base import Chunk, Endpoint, Usage
+from conductor_core.providers.base import Chunk, Endpoint
 from conductor_core.providers.wire import Wire
 from conductor_core.redaction import Redactor
 from conductor_core.secret import Secret

@@ -10,9 +10,10 @@ import pytest
 from conductor_core.errors import ProviderError
 from conductor_core.kinds import FinishReason, Outcome
 from conductor_core.models import MessageRole
+from conductor_core.pricing import Usage
 from conductor_core.prompt import Message, Prompt
 from conductor_core.providers import VENDORS
-from conductor_core.providers.base import Chunk, Endpoint, Usage, Vendor
+from conductor_core.providers.base import Chunk, Endpoint, Vendor
 from conductor_core.providers.openai_provider import OpenAIProvider
 from conductor_core.providers.wire import Wire
 from conductor_core.redaction import Redactor
