@@ -116,10 +116,9 @@ def _changed(text: str, changes: Mapping[str, str | None]) -> str:
         value = waiting.pop(name, None)
         if value is not None:
             pieces.append(_line(name, value))
-    if pieces and not pieces[-1].endswith(("\n", "\r")) and waiting:
-        pieces.append("\n")
-    pieces.extend(_line(name, value) for name, value in waiting.items() if value is not None)
-    return "".join(pieces)
+    kept = "".join(pieces)
+    added = "".join(_line(name, value) for name, value in waiting.items() if value is not None)
+    return kept + ("\n" if added and kept and not kept.endswith(("\n", "\r")) else "") + added
 
 
 def _line(name: str, value: str) -> str:

@@ -1,0 +1,115 @@
+"""What settings are refused, and in which words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from conductor_core.errors import SettingsError
+from conductor_core.settings import Environment, Settings, warnings
+
+
+def read(folder: Path, text: str = "", **process: str) -> Environment:
+    (folder / ".env").write_text(text)
+    return Environment.read({"CONDUCTOR_HOME": str(folder / "home"), **process}, folder)
+
+
+def refusal(folder: Path, text: str = "", **process: str) -> str:
+    with pytest.raises(SettingsError) as found:
+        Settings.load(read(folder, text, **process))
+    return str(found.value)
+
+
+def test_nothing_has_to_be_set(tmp_path: Path) -> None:
+    """An empty environment gives the defaults."""
+    assert Settings.load(read(tmp_path)) == Settings(home=tmp_path / "home")
+
+
+def test_reads_every_kind_of_value(tmp_path: Path) -> None:
+    """Numbers, lists, secrets, endpoints and default models are read from names in any case."""
+    text = (
+        "CONDUCTOR_PORT=9000\nCONDUCTOR_ALLOWED_HOSTS=a.example, b.example\nCONDUCTOR_PASSWORD=abcdefghijklm\n"
+        "conductor_endpoints__my_box__base_url=http://127.0.0.1:1/v1\nCONDUCTOR_ENDPOINTS__MY_BOX__MODELS=m1,m2\n"
+        "CONDUCTOR_DEFAULT_MODELS__GEMINI=gemini-pro\n"
+    )
+    settings = Settings.load(read(tmp_path, text, CONDUCTOR_CONNECT_TIMEOUT="0.25"))
+    assert (settings.port, settings.connect_timeout) == (9000, 0.25)
+    assert settings.allowed_hosts == ["a.example", "b.example"]
+    assert str(settings.password) == "…jklm"
+    assert settings.endpoints["my_box"].models == ["m1", "m2"]
+    assert settings.default_models == {"gemini": "gemini-pro"}
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("CONDUCTOR_PORT=70000", "less than or equal to 65535; got a whole number"),
+        ("CONDUCTOR_PORT=sk-abcdef", "valid integer, unable to parse string as an integer; got text"),
+        ("CONDUCTOR_PORT=85.5", "valid integer, unable to parse string as an integer; got a number"),
+        ("CONDUCTOR_DURABILITY=never", "'normal' or 'full'; got text"),
+        ("CONDUCTOR_CONNECT_TIMEOUT=-7", "greater than 0; got a whole number"),
+        ("CONDUCTOR_CONNECT_TIMEOUT=nan", "finite number; got a number"),
+        ("CONDUCTOR_LOCAL_THREADS=65", "less than or equal to 64; got a whole number"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_file_line_and_field(tmp_path: Path, line: str, words: str) -> None:
+    """The sentence names file, line, variable, bound and the kind of value given, and never the value."""
+    name, _, value = line.partition("=")
+    sentence = refusal(tmp_path, f"# a comment\n\n{line}\n")
+    assert sentence.startswith(f"{tmp_path}/.env:3:{name}: ")
+    assert words in sentence
+    assert value not in sentence.removeprefix(f"{tmp_path}/.env:3:{name}: ")
+
+
+def test_a_wrong_value_of_the_environment_names_the_variable(tmp_path: Path) -> None:
+    """There is no line to name, so it says where else it comes from."""
+    assert refusal(tmp_path, CONDUCTOR_PORT="x").startswith("CONDUCTOR_PORT (environment): ")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("CONDUCTOR_PROT", "Did you mean CONDUCTOR_PORT"),
+        ("CONDUCTOR_SOMETHING_ELSE_ENTIRELY", "there is no such setting"),
+        ("CONDUCTOR_PORT__X", "there is no such setting"),
+        ("CONDUCTOR_DEFAULT_MODELS", "there is no such setting"),
+        ("CONDUCTOR_ENDPOINTS__BOX__URL", "__BASE_URL, __API_KEY and __MODELS"),
+        ("CONDUCTOR_ENDPOINTS__1BOX__BASE_URL", "an endpoint's name is a letter"),
+    ],
+)
+def test_an_unknown_name_refuses_in_a_file_and_warns_in_the_environment(tmp_path: Path, name: str, words: str) -> None:
+    """A file is ours and written on purpose; the environment may hold what others put there."""
+    sentence = refusal(tmp_path, f"X=1\n{name}=abc\n")
+    assert sentence.startswith(f"{tmp_path}/.env:2:{name}: ")
+    assert words in sentence
+    environment = read(tmp_path, **{name: "abc"})
+    Settings.load(environment)
+    assert any(words in warning and name in warning for warning in warnings(environment))
+
+
+def test_a_name_hidden_by_the_environment_is_still_refused_in_a_file(tmp_path: Path) -> None:
+    """That something else is in force does not make a wrong file right."""
+    assert "CONDUCTOR_PROT" in refusal(tmp_path, "CONDUCTOR_PROT=1\n", CONDUCTOR_PROT="2")
+
+
+def test_an_endpoint_without_an_address_names_what_is_missing(tmp_path: Path) -> None:
+    """A key alone declares nothing."""
+    sentence = refusal(tmp_path, CONDUCTOR_ENDPOINTS__BOX__API_KEY="sk-box")
+    assert sentence.startswith("CONDUCTOR_ENDPOINTS__BOX__BASE_URL is not set")
+    assert "sk-box" not in sentence
+
+
+def test_the_home_is_not_set_in_its_own_file(tmp_path: Path) -> None:
+    """A folder that says it lies elsewhere is refused."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / ".env").write_text("CONDUCTOR_HOME=/elsewhere\n")
+    assert "home/.env:1:CONDUCTOR_HOME" in refusal(tmp_path)
+
+
+def test_warns_of_what_it_trimmed(tmp_path: Path) -> None:
+    """Our own variables and the vendors' are looked at, other programs' are not."""
+    environment = read(tmp_path, CONDUCTOR_PORT='"8600"\n', OPENAI_API_KEY="sk-a\n", OTHER="x ")
+    assert Settings.load(environment).port == 8600
+    found = warnings(environment, frozenset({"OPENAI_API_KEY"}))
+    assert [sentence.split(" ")[0] for sentence in found] == ["CONDUCTOR_PORT", "OPENAI_API_KEY"]
