@@ -49,8 +49,10 @@ def logout_page() -> str:
 
 
 def _page(title: str, body: str) -> str:
+    # Under our `no-referrer` a browser would send `Origin: null` with the form, which the guard takes for another site.
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="referrer" content="same-origin">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{title} · Conductor</title><style>{_STYLE}</style></head>"
         f"<body><main><h1>Conductor</h1>{body}</main></body></html>"

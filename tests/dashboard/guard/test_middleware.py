@@ -19,6 +19,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+from websockets.typing import Origin
 
 from conductor_core.errors import SettingsError
 from conductor_core.secret import Secret
@@ -87,9 +88,9 @@ async def _socket_status(place: str, **headers: str) -> int:
     try:
         async with connect(
             f"ws://{place}/_stcore/stream",
-            origin=origin,
+            origin=Origin(origin) if origin else None,
             additional_headers=headers,
-            proxy=None,  # type: ignore[arg-type] # a str is one
+            proxy=None,
         ) as socket:
             assert await socket.recv() == "inside"
             return 101
@@ -177,7 +178,7 @@ async def test_a_refused_start_is_a_sentence() -> None:
         return {"type": "lifespan.startup"}
 
     guard = Guard(Starlette(), load)
-    await guard({"type": "lifespan"}, receive, send)  # type: ignore[arg-type] # a narrower send will do
+    await guard({"type": "lifespan"}, receive, send)
     assert sent == [{"type": "lifespan.startup.failed", "message": "Set CONDUCTOR_PASSWORD."}]
 
 

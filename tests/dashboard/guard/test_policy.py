@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def _settings(home: Path, **variables: str) -> Settings:
-    layers = {origin: {} for origin in Origin} | {Origin.ENVIRONMENT: {"CONDUCTOR_HOME": str(home), **variables}}
+    layers: dict[Origin, dict[str, str]] = {origin: {} for origin in Origin}
+    layers[Origin.ENVIRONMENT] = {"CONDUCTOR_HOME": str(home), **variables}
     return Settings.load(Environment(layers))
 
 
