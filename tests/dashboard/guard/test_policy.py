@@ -24,11 +24,9 @@ def test_this_machine_needs_no_password(address: str, tmp_path: Path) -> None:
     policy.check_addresses(_settings(tmp_path), [address])
 
 
-@pytest.mark.parametrize(
-    "address", ["0.0.0.0", "::", "", "192.0.2.7", "2001:db8::1", "an unknown address", "h.invalid"]
-)
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "", "192.0.2.7", "2001:db8::1", "an unknown address"])
 def test_every_other_address_needs_one(address: str, tmp_path: Path) -> None:
-    """The wildcards, the empty address (every interface), and what can't be looked up."""
+    """The wildcards, the empty address (every interface), public ones, and one that is not known."""
     with pytest.raises(SettingsError, match="CONDUCTOR_PASSWORD"):
         policy.check_addresses(_settings(tmp_path), [address])
     policy.check_addresses(_settings(tmp_path, CONDUCTOR_PASSWORD="open sesame"), [address])
