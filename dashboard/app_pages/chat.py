@@ -15,7 +15,7 @@ history.sidebar("chat", chat.conversation_id, "New chat", actions.open_conversat
 
 with st.container(key="chat-head", horizontal=True, vertical_alignment="bottom"):
     st.header("Chat", anchor=False)
-    chat.setup = pick(chat.setup, "chat")
+    chat.setup = pick(chat.setup, f"chat-{chat.conversation_id}")
     if transcript:
         menu(transcript)
 

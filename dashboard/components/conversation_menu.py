@@ -41,8 +41,8 @@ def confirm_delete(conversation_id: str) -> None:
     """Asks once more, then deletes for good."""
     st.markdown("Its messages are erased from the disk. Its calls stay in the statistics, as numbers only.")
     yes, no = st.columns(2)
-    if yes.button("Delete", type="primary", key="delete-yes", width="stretch"):
-        actions.delete(conversation_id)
-        st.rerun()
-    if no.button("Keep", key="delete-no", width="stretch"):
+    deleted = yes.button(
+        "Delete", type="primary", key="delete-yes", width="stretch", on_click=actions.delete, args=(conversation_id,)
+    )
+    if deleted or no.button("Keep", key="delete-no", width="stretch"):
         st.rerun()

@@ -64,5 +64,5 @@ def _parameters(setup: LaneSetup, key: str) -> LaneSetup:
 
 def _shown(provider: str) -> str:
     if provider == Provider.AUTO:
-        return "AUTO · best provider"
+        return "AUTO · best"
     return f"{look_of(provider).mark} {name_of(provider)}"

@@ -1,0 +1,49 @@
+"""What page tests share: an upstream on a loop of its own, installations behind the pages' door, and one page run."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conductor_core.bridge import Bridge
+from conductor_core.conductor import Conductor
+from dashboard import runtime
+from tests.dashboard.app_pages.pages import Install
+from tests.installation import KEY, environment_for
+from tests.upstream import Upstream
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    """The tests' upstream, reached from script threads: its loop runs in a thread."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    server = asyncio.run_coroutine_threadsafe(Upstream().__aenter__(), loop).result(5)
+    yield server
+    asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(5)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+@pytest.fixture
+def install(tmp_path: Path) -> Iterator[Install]:
+    """Opens an installation behind the pages' door, with OpenAI and Anthropic at an upstream if one is given.
+
+    Called once more it is a restart on the same data.
+    """
+
+    def opened(upstream: Upstream | None = None, *, gemini: bool = False, **variables: str) -> Conductor:
+        runtime.close()
+        if gemini and upstream:
+            variables |= {"GEMINI_API_KEY": KEY, "GEMINI_BASE_URL": upstream.url}
+        runtime.install(Bridge.in_thread(environment_for(tmp_path, upstream, **variables)))
+        return runtime.get_conductor()
+
+    yield opened
+    runtime.close()
