@@ -108,6 +108,7 @@ class Conductor:
     async def close(self) -> None:
         """Ends running answers as interrupted, saves everything, ends child processes and connections."""
         await self.conversations.close()
+        await self.catalog.close()
         await self.providers.close()
         await self._wire.close()
         await asyncio.to_thread(self.store.close)

@@ -22,7 +22,7 @@ OTHER = "sk-other-9876543210fedcba"
 
 @asynccontextmanager
 async def opened(
-    folder: Path, project: str = "", *, private: bool = True, **process: str
+    folder: Path, project: str = "", private: bool = True, /, **process: str
 ) -> AsyncIterator[tuple[Conductor, Configuration]]:
     """An installation with real files, closed in the end."""
     (folder / ".env").write_text(project)
@@ -208,19 +208,19 @@ async def test_refuses_an_endpoint_in_words(tmp_path: Path, name: str, url: str,
 @pytest.mark.parametrize("url", ["http://127.0.0.1:11434/v1", "http://localhost/v1", "http://192.168.1.5/v1"])
 async def test_a_typed_address_is_private_only_where_the_app_is(tmp_path: Path, url: str) -> None:
     """Whoever reaches a public installation can't make it reach this network; a private one may be pointed anywhere."""
-    async with opened(tmp_path, private=False) as (_, configuration):
+    async with opened(tmp_path, "", False) as (_, configuration):
         with pytest.raises(InvalidRequest, match="loopback and private"):
             await configuration.set_address("ollama", url)
     async with opened(tmp_path) as (_, configuration):
         await configuration.set_address("ollama", url)
-    async with opened(tmp_path, private=False) as (conductor, _):
+    async with opened(tmp_path, "", False) as (conductor, _):
         with pytest.raises(ProviderError, match="loopback and private"):
             await conductor.catalog.ask("ollama")
 
 
 async def test_the_owners_address_may_be_private(tmp_path: Path, upstream: Upstream) -> None:
     """What the environment says is the owner's word, also for a public installation."""
-    async with opened(tmp_path, private=False, OLLAMA_BASE_URL=f"{upstream.url}/v1") as (conductor, _):
+    async with opened(tmp_path, "", False, OLLAMA_BASE_URL=f"{upstream.url}/v1") as (conductor, _):
         assert await conductor.catalog.ask("ollama")
 
 

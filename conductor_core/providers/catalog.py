@@ -23,13 +23,14 @@ class Catalog:
         self._loop = loop
         self._lists: dict[str, list[str]] = {}
         self._asked_at: dict[str, float] = {}
+        self._asking: set[asyncio.Task[None]] = set()
 
     def known(self, provider: str) -> list[str]:
         """The models known so far, the default one first; asks for the rest in the background when that is due."""
         asked = self._providers.get(provider)
         if asked.configured and time.monotonic() - self._asked_at.get(provider, -FRESH_SECONDS) >= FRESH_SECONDS:
             self._asked_at[provider] = time.monotonic()
-            asyncio.run_coroutine_threadsafe(self._refresh(provider), self._loop)
+            self._loop.call_soon_threadsafe(self._begin, provider)
         default = [asked.default_model] if asked.default_model else []
         return default + [name for name in self._lists.get(provider, []) if name not in default]
 
@@ -50,6 +51,17 @@ class Catalog:
         if self._providers.get(provider) is asked:  # else its key or address changed meanwhile
             self._lists[provider] = models
         return models
+
+    async def close(self) -> None:
+        """Ends what is still being asked."""
+        for task in list(self._asking):
+            task.cancel()
+        await asyncio.gather(*self._asking, return_exceptions=True)
+
+    def _begin(self, provider: str) -> None:
+        task = self._loop.create_task(self._refresh(provider))
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
 
     async def _refresh(self, provider: str) -> None:
         try:
