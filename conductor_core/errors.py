@@ -5,6 +5,7 @@ ConductorError
 │   ├── InvalidRequest       a field is out of its bounds
 │   ├── UnknownProvider      no provider of that name; lists the known
 │   ├── NotConfigured        a provider lacks its key or address; names the variable
+│   ├── NobodyLeft           AUTO may use none of the configured providers; says why of each
 │   ├── ConversationBusy     an answer is already running there
 │   ├── NotFound             no such conversation
 │   ├── SettingsError        a setting that can't be read; names file, line and field
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conductor_core.kinds import Outcome
+from conductor_core.kinds import Fault, Outcome
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -65,6 +66,19 @@ class NotConfigured(UserError):
         self.provider = provider
 
 
+class NobodyLeft(UserError):
+    """AUTO may use none of the configured providers.
+
+    Args:
+        reasons: of each its label and why, as a sentence.
+    """
+
+    def __init__(self, reasons: list[tuple[str, str]]) -> None:
+        told = " ".join(f"{label}: {reason}" for label, reason in reasons)
+        super().__init__(f"AUTO may use no provider just now. {told}")
+        self.reasons = reasons
+
+
 class ConversationBusy(UserError):
     """One running turn per conversation."""
 
@@ -103,6 +117,7 @@ class ProviderError(ConductorError):
         kind: the outcome this becomes in the call row.
         status: HTTP status, if there was an answer.
         retry_after: seconds the provider asked to wait, if it did.
+        fault: what the kind alone does not say, where that decides what happens next.
         detail: what upstream said, redacted and at most 500 characters; for an expander, never for the headline.
     """
 
@@ -114,6 +129,7 @@ class ProviderError(ConductorError):
         kind: Outcome,
         status: int | None = None,
         retry_after: float | None = None,
+        fault: Fault | None = None,
         detail: str = "",
     ) -> None:
         super().__init__(message)
@@ -121,4 +137,5 @@ class ProviderError(ConductorError):
         self.kind = kind
         self.status = status
         self.retry_after = retry_after
+        self.fault = fault
         self.detail = detail[:500]

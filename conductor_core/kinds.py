@@ -84,6 +84,21 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
     INTERRUPTED = "interrupted"
     BUDGET = "budget"
+    REFUSED = "refused"
+
+
+class Fault(StrEnum):
+    """What a kind alone does not say about a fault, where it decides what happens next."""
+
+    TLS = "tls"
+    ADDRESS = "address"
+    DNS = "dns"
+    NOBODY_LISTENS = "nobody_listens"
+    NO_CONNECTION = "no_connection"
+    NO_FIRST_BYTE = "no_first_byte"
+    DEADLINE = "deadline"
+    REDIRECT = "redirect"
+    NOT_SENT = "not_sent"
 
 
 SUCCESSES = frozenset({Outcome.OK, Outcome.LENGTH, Outcome.BLOCKED})
@@ -95,12 +110,13 @@ NEUTRAL = frozenset(
         Outcome.CANCELLED,
         Outcome.INTERRUPTED,
         Outcome.BUDGET,
+        Outcome.REFUSED,
         Outcome.BAD_REQUEST,
         Outcome.TOO_LARGE,
         Outcome.NOT_FOUND,
     }
 )
-"""Says nothing about the provider: the caller's mistake, the user's Stop, our own end. Left out of success rates."""
+"""Says nothing about the provider: the caller's mistake, the user's Stop, our own end or limit. Left out of success rates."""
 
 FAILURES = frozenset(Outcome) - SUCCESSES - NEUTRAL
 """The provider failed. Success rate = successes / (successes + failures)."""

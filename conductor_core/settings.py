@@ -89,7 +89,30 @@ class Settings(BaseSettings):
     )
     silence_timeout: float = Field(default=30.0, gt=0, description="Longest silence inside an answer, in seconds.")
     total_timeout: float = Field(default=300.0, gt=0, description="Longest time for one answer, in seconds.")
+    whole_timeout: float = Field(
+        default=120.0, gt=0, description="Longest time for one answer that is not streamed, in seconds."
+    )
     max_answer_bytes: int = Field(default=8_388_608, ge=1024, description="An answer is cut at this size, in bytes.")
+    attempts: int = Field(
+        default=3, ge=1, le=10, description="How often one request is sent at most, over all providers."
+    )
+    retry_base: float = Field(
+        default=0.5, gt=0, description="The first retry comes within this time at random, each later one within twice."
+    )
+    retry_longest: float = Field(default=8.0, gt=0, description="No retry waits longer, unless the provider asks to.")
+    retry_after_longest: float = Field(
+        default=60.0, ge=0, description="Longest wait a provider may ask for before a retry, in seconds."
+    )
+    fallback_after: float = Field(
+        default=10.0, ge=0, description="When a provider asks to wait longer, AUTO asks another one instead."
+    )
+    breaker_pause: float = Field(
+        default=30.0, gt=0, description="How long a provider that keeps failing is passed over at first, in seconds."
+    )
+    provider_concurrency: int = Field(default=100, ge=1, description="Calls to one provider at the same time.")
+    provider_queue: int = Field(default=200, ge=0, description="Calls that may wait for one provider.")
+    queue_timeout: float = Field(default=5.0, gt=0, description="Longest wait in that queue, in seconds.")
+    max_requests: int = Field(default=500, ge=1, description="Requests that may run or wait at the same time in all.")
 
     @field_validator("home")
     @classmethod

@@ -25,7 +25,20 @@ _GROUPS = {
         "first_byte_timeout",
         "silence_timeout",
         "total_timeout",
+        "whole_timeout",
         "max_answer_bytes",
+    ),
+    "Retries, fallback and crowds": (
+        "attempts",
+        "retry_base",
+        "retry_longest",
+        "retry_after_longest",
+        "fallback_after",
+        "breaker_pause",
+        "provider_concurrency",
+        "provider_queue",
+        "queue_timeout",
+        "max_requests",
     ),
 }
 

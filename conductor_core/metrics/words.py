@@ -31,6 +31,7 @@ OUTCOME_WORDS: Mapping[Outcome, str] = MappingProxyType(
         Outcome.CANCELLED: "stopped",
         Outcome.INTERRUPTED: "interrupted",
         Outcome.BUDGET: "over budget",
+        Outcome.REFUSED: "not sent",
     }
 )
 

@@ -17,7 +17,7 @@ import aiohttp
 import orjson
 
 from conductor_core.errors import ProviderError
-from conductor_core.kinds import Outcome
+from conductor_core.kinds import Fault, Outcome
 from conductor_core.providers.address import AddressRefused, Target
 from conductor_core.redaction import Redactor
 from conductor_core.text import clean_text
@@ -29,6 +29,7 @@ _BY_STATUS = {
     403: Outcome.FORBIDDEN,
     404: Outcome.NOT_FOUND,
     408: Outcome.TIMEOUT,
+    409: Outcome.UNAVAILABLE,
     413: Outcome.TOO_LARGE,
     422: Outcome.BAD_REQUEST,
     429: Outcome.RATE_LIMITED,
@@ -130,22 +131,20 @@ class Faults:
         Args:
             answering: whether a part of the answer had come already.
         """
-        kind, sentence = self._connecting(error) or self._cut(error, answering)
-        return self._error(kind, sentence, detail=_reason(error))
-
-    def timeout(self, sentence: str) -> ProviderError:
-        return self._error(Outcome.TIMEOUT, f"{self._target.label} {sentence} Retry or use another provider.")
+        kind, fault, sentence = self._connecting(error) or self._cut(error, answering)
+        return self._error(kind, sentence, fault=fault, detail=_reason(error))
 
     def cut(self, sentence: str) -> ProviderError:
         """A stream that ended before its answer did."""
         return self._error(Outcome.STREAM_CUT, f"{self._target.label} {sentence}")
 
-    def bad_response(self, sentence: str, status: int | None = 200) -> ProviderError:
-        return self._error(Outcome.BAD_RESPONSE, f"{self._target.label} {sentence}", status=status)
+    def bad_response(self, sentence: str, status: int | None = 200, fault: Fault | None = None) -> ProviderError:
+        return self._error(Outcome.BAD_RESPONSE, f"{self._target.label} {sentence}", status=status, fault=fault)
 
     def no_first_byte(self) -> ProviderError:
         """Nothing came before the deadline of the first byte."""
-        return self.timeout("sent nothing in time.")
+        sentence = f"{self._target.label} sent nothing in time. Retry or use another provider."
+        return self._error(Outcome.TIMEOUT, sentence, fault=Fault.NO_FIRST_BYTE)
 
     def no_reason(self) -> ProviderError:
         """A stream that ended cleanly without saying why."""
@@ -180,7 +179,9 @@ class Faults:
     def _redirect(self, status: int, location: str) -> ProviderError:
         found = re.match(r"(?:https?:)?//([^/?#\\]+)", location)
         host = found[1].rpartition("@")[2] if found else self._target.host
-        return self.bad_response(f"redirects to {self._redactor.clean(host[:100])}: fix the base URL.", status)
+        return self.bad_response(
+            f"redirects to {self._redactor.clean(host[:100])}: fix the base URL.", status, Fault.REDIRECT
+        )
 
     def _built(self, kind: Outcome, error: dict[str, Any], status: int | None, wait: float | None) -> ProviderError:
         sentence = self._sentence(kind, error, status, wait)
@@ -193,6 +194,7 @@ class Faults:
         *,
         status: int | None = None,
         retry_after: float | None = None,
+        fault: Fault | None = None,
         detail: str = "",
     ) -> ProviderError:
         return ProviderError(
@@ -201,6 +203,7 @@ class Faults:
             kind=kind,
             status=status,
             retry_after=retry_after,
+            fault=fault,
             detail=self._redactor.clean(clean_text(detail[:4000]))[:500],
         )
 
@@ -242,46 +245,49 @@ class Faults:
     def _advice(self, verb: str, variable: str) -> str:
         return f" {verb} {variable} in Settings." if variable else " Check Settings."
 
-    def _connecting(self, error: BaseException) -> tuple[Outcome, str] | None:
+    def _connecting(self, error: BaseException) -> tuple[Outcome, Fault | None, str] | None:
         """The faults of the way to the provider, before any request was on it."""
         label, host = self._target.label, self._target.host
         cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError | Unreachable) else error
         match error, cause:
             case (aiohttp.ConnectionTimeoutError(), _) | (Unreachable(), TimeoutError()):
-                return Outcome.TIMEOUT, f"{label} is not reachable: no connection to {host} in time. Check the network."
+                sentence = f"{label} is not reachable: no connection to {host} in time. Check the network."
+                return Outcome.TIMEOUT, Fault.NO_CONNECTION, sentence
             case (
                 aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLCertVerificationError() as reason),
                 _,
             ) | (Unreachable(), ssl.SSLCertVerificationError() as reason):
-                return Outcome.CONNECTION, f"The certificate of {label} ({host}) is not valid: {reason.verify_message}."
+                sentence = f"The certificate of {label} ({host}) is not valid: {reason.verify_message}."
+                return Outcome.CONNECTION, Fault.TLS, sentence
             case (aiohttp.ClientSSLError() | aiohttp.ClientConnectorCertificateError(), _) | (_, ssl.SSLError()):
-                return (
-                    Outcome.CONNECTION,
-                    f"No secure connection to {label} ({host}). Check http or https in its base URL.",
-                )
+                sentence = f"No secure connection to {label} ({host}). Check http or https in its base URL."
+                return Outcome.CONNECTION, Fault.TLS, sentence
             case _, AddressRefused():
-                return Outcome.CONNECTION, f"{label} may not be reached at {host}: {cause}."
+                return Outcome.CONNECTION, Fault.ADDRESS, f"{label} may not be reached at {host}: {cause}."
             case (aiohttp.ClientConnectorDNSError(), _) | (Unreachable(), socket.gaierror()):
-                return Outcome.CONNECTION, f"Host {host} of {label} was not found. Check the network and the base URL."
+                sentence = f"Host {host} of {label} was not found. Check the network and the base URL."
+                return Outcome.CONNECTION, Fault.DNS, sentence
             case _, ConnectionRefusedError():
-                return Outcome.CONNECTION, f"Nothing listens at {host} for {label}. Is the server started?"
+                sentence = f"Nothing listens at {host} for {label}. Is the server started?"
+                return Outcome.CONNECTION, Fault.NOBODY_LISTENS, sentence
             case (aiohttp.ClientConnectorError() | aiohttp.InvalidURL() | Unreachable(), _):
-                return Outcome.CONNECTION, f"{label} is not reachable at {host}. Check the network and the base URL."
+                sentence = f"{label} is not reachable at {host}. Check the network and the base URL."
+                return Outcome.CONNECTION, None, sentence
         return None
 
-    def _cut(self, error: BaseException, answering: bool) -> tuple[Outcome, str]:
+    def _cut(self, error: BaseException, answering: bool) -> tuple[Outcome, Fault | None, str]:
         """The faults of a connection that stood."""
-        label = self._target.label
+        label, advice = self._target.label, "Retry or use another provider."
         match error:
             case SilenceTimeout():
-                return Outcome.TIMEOUT, f"{label} stopped answering. Retry or use another provider."
+                return Outcome.TIMEOUT, None, f"{label} stopped answering. {advice}"
             case TotalTimeout() | TimeoutError():
-                return Outcome.TIMEOUT, f"{label} did not finish in time. Retry or use another provider."
+                return Outcome.TIMEOUT, Fault.DEADLINE, f"{label} did not finish in time. {advice}"
             case aiohttp.ClientResponseError():
-                return Outcome.BAD_RESPONSE, f"{label} sent an unreadable answer. Check its base URL."
+                return Outcome.BAD_RESPONSE, None, f"{label} sent an unreadable answer. Check its base URL."
         if answering:
-            return Outcome.STREAM_CUT, f"{label} broke off its answer. Retry or use another provider."
-        return Outcome.CONNECTION, f"{label} closed the connection without an answer. Retry or use another provider."
+            return Outcome.STREAM_CUT, None, f"{label} broke off its answer. {advice}"
+        return Outcome.CONNECTION, None, f"{label} closed the connection without an answer. {advice}"
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
