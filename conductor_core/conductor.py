@@ -154,8 +154,8 @@ class Conductor:
         yield _response(attempt, "".join(pieces))
 
     def status(self) -> SystemStatus:
-        """Every provider as it stands, from the live counters."""
-        providers = [self._status_of(self.providers.get(name)) for name in self.providers.names()]
+        """Every provider as it stands, from the live counters; during a drill the simulated ones instead."""
+        providers = [self._status_of(self.providers.get(name)) for name in self.providers.current()]
         costs = [status.total_cost_usd for status in providers if status.total_cost_usd is not None]
         return SystemStatus(
             state=overall(status.state for status in providers),

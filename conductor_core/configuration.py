@@ -18,6 +18,7 @@ from conductor_core.errors import InvalidRequest, SettingsError, UserError
 from conductor_core.models import ModelName
 from conductor_core.providers import VENDORS, Registry, Vendor, default_model_key
 from conductor_core.providers.address import check_base_url
+from conductor_core.providers.drill import SWITCH
 from conductor_core.settings import ENDPOINT_NAME, PREFIX, Settings
 
 LONGEST_KEY = 4096
@@ -161,6 +162,17 @@ class Configuration:
         vendor = self._providers.vendor(provider)
         await self._change(dict.fromkeys((vendor.base_url_variable, *vendor.key_variables)))
         return self._changed((vendor.base_url_variable,))
+
+    async def set_drill(self, on: bool, *, keep: bool = False) -> Changed:
+        """Begins or ends a drill: until this process ends, or for good when `keep`. Ending one also forgets a saved one.
+
+        Raises:
+            SettingsError: the file can't be written.
+        """
+        if not on and self._environment.saved(SWITCH):
+            await self._change({SWITCH: None})
+        await self._change({SWITCH: "1" if on else "0"}, keep=on and keep)
+        return self._changed((SWITCH,)) if keep else Changed()
 
     async def _set_address(self, vendor: Vendor, base_url: str, key: str, changes: Mapping[str, str | None]) -> Changed:
         url = base_url.strip().rstrip("/")

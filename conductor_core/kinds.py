@@ -11,6 +11,8 @@ class Source(StrEnum):
     CHAT = "chat"
     COMPARE = "compare"
     API = "api"
+    DRILL = "drill"
+    """A simulated provider was asked, wherever from; never counted with the others."""
 
 
 class FinishReason(StrEnum):

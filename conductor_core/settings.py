@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     durability: Literal["normal", "full"] = Field(
         default="normal", description="normal or full; full: nothing is lost in a power cut."
     )
+    drill: bool = Field(
+        default=False, description="1: AUTO asks simulated providers only, to watch failover without a key or network."
+    )
     local_models: list[Path] = Field(
         default_factory=list, description="Your own GGUF files or a folder of them, comma-separated."
     )

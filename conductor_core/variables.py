@@ -17,7 +17,7 @@ BEGIN, END = "<!-- variables -->", "<!-- /variables -->"
 """What the README's table stands between."""
 
 _GROUPS = {
-    "This installation": ("home", "host", "port", "password", "allowed_hosts", "durability"),
+    "This installation": ("home", "host", "port", "password", "allowed_hosts", "durability", "drill"),
     "The local model": ("local_models", "local_threads"),
     "Your own endpoints, and models used when none is named": ("endpoints", "default_models"),
     "Limits of a call": (
@@ -103,6 +103,8 @@ def _of_setting(name: str) -> Iterator[Row]:
 def _written(default: Any) -> str:
     if default is None or default == []:
         return ""
+    if isinstance(default, bool):
+        return str(int(default))
     return f"{default:g}" if isinstance(default, float) else str(default)
 
 

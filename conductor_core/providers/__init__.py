@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from conductor_core.errors import SettingsError, UnknownProvider
 from conductor_core.pricing import FREE, Usage
 from conductor_core.providers.base import BaseProvider, Chunk, Completion, Endpoint, Vendor
+from conductor_core.providers.drill import DRILLS, SWITCH
 from conductor_core.secret import Secret
 from conductor_core.settings import ENDPOINT_NAME, PREFIX, Environment, Settings
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from conductor_core.providers.wire import Wire
 
 __all__ = [
+    "DRILLS",
     "VENDORS",
     "BaseProvider",
     "Chunk",
@@ -173,8 +175,16 @@ class Registry:
         self._built = kept
 
     def names(self) -> list[str]:
-        """Every provider there is, configured or not, in the registry's order."""
-        return list(self._vendors)
+        """Every real provider there is, configured or not, in the registry's order."""
+        return [name for name, vendor in self._vendors.items() if not vendor.simulated]
+
+    def drills(self) -> list[str]:
+        """The simulated providers, whether the drill is on or off."""
+        return [name for name, vendor in self._vendors.items() if vendor.simulated]
+
+    def current(self) -> list[str]:
+        """Those that figures and totals are about: the simulated ones during a drill, else the real ones."""
+        return self.drills() if self._settings.drill else self.names()
 
     def vendor(self, name: str) -> Vendor:
         """A provider's row.
@@ -202,8 +212,11 @@ class Registry:
         return self._built[name]
 
     def available(self) -> list[BaseProvider]:
-        """Every provider that could be called now, in the registry's order."""
-        return [provider for provider in map(self.get, self._vendors) if provider.configured]
+        """Every provider that is offered and that AUTO considers, in the registry's order; in a drill the simulated.
+
+        Another one is still reached by those who name it.
+        """
+        return [provider for provider in map(self.get, self.current()) if provider.configured]
 
     async def close(self) -> None:
         for provider in [*self._built.values(), *self._retired]:
@@ -214,6 +227,8 @@ class Registry:
 
         A key that the owner set outside of Settings never goes to an address that was typed into Settings.
         """
+        if vendor.simulated:
+            return Endpoint("", missing="" if self._settings.drill else SWITCH)
         address = self._environment.get(vendor.base_url_variable) if vendor.base_url_variable else None
         key = self._environment.get(*vendor.key_variables)
         typed = not vendor.base_url and address is not None and address.origin.typed
@@ -257,6 +272,10 @@ class Registry:
                 from conductor_core.providers.local_provider import LocalProvider
 
                 return LocalProvider(vendor, endpoint, self._wire, self._settings, default)
+            case "drill":
+                from conductor_core.providers.drill_provider import DrillProvider
+
+                return DrillProvider(vendor, endpoint, self._settings, default)
             case unknown:
                 raise AssertionError(f"{vendor.name} names a dialect that does not exist: {unknown}")
 
@@ -267,7 +286,7 @@ def default_model_key(provider: str) -> str:
 
 
 def _rows(settings: Settings) -> dict[str, Vendor]:
-    rows = {vendor.name: vendor for vendor in VENDORS}
+    rows = {vendor.name: vendor for vendor in (*VENDORS, *DRILLS)}
     own = map(_endpoint_vendor, settings.endpoints)
     return rows | {vendor.name: vendor for vendor in own}
 

@@ -14,6 +14,10 @@ from conductor_core.prompt import Prompt
 from conductor_core.secret import Secret
 
 
+DRILL_DIALECT = "drill"
+"""The dialect of simulated providers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """A piece of a streamed answer. The last ones carry the finish reason and the usage, with or without text."""
@@ -67,6 +71,11 @@ class Vendor:
     stream_usage: bool = True
     takes_top_k: bool = False
     seed_field: str = "seed"
+
+    @property
+    def simulated(self) -> bool:
+        """Whether its answers are made up, in a drill."""
+        return self.dialect == DRILL_DIALECT
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ class Attempt:
             id=token_hex(16),
             request_id=request_id or token_hex(16),
             attempt=0,
-            source=source,
+            source=Source.DRILL if provider.vendor.simulated else source,
             conversation_id=conversation_id,
             lane_id=lane_id,
             provider=provider.name,

@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import Engine, Executable, func, select, update
 
 from conductor_core.errors import NotFound
-from conductor_core.kinds import LaneState, Outcome
+from conductor_core.kinds import LaneState, Outcome, Source
 from conductor_core.metrics.call import Call
 from conductor_core.store.lock import DataLock
 from conductor_core.store.records import Conversation, StoredMessage, call_from, conversation_from, message_from
@@ -128,16 +128,25 @@ class Store:
         wanted = select(calls).where(calls.c.started_at >= since)
         return self._calls(wanted.order_by(calls.c.started_at.desc()).limit(limit))
 
-    def call_columns(self, since_ms: int, until_ms: int, columns: Sequence[str]) -> list[tuple[Any, ...]]:
-        """Some columns of the finished calls begun in [since, until) UTC ms, oldest first: for charts."""
+    def call_columns(
+        self, since_ms: int, until_ms: int, columns: Sequence[str], *, drill: bool = False
+    ) -> list[tuple[Any, ...]]:
+        """Some columns of the finished calls begun in [since, until) UTC ms, oldest first: for charts.
+
+        Args:
+            drill: only the calls of drills, instead of all others.
+        """
         wanted = select(*(calls.c[name] for name in columns)).where(
             calls.c.started_at >= since_ms, calls.c.started_at < until_ms, calls.c.outcome != Outcome.RUNNING
         )
+        wanted = wanted.where(calls.c.source == Source.DRILL if drill else calls.c.source != Source.DRILL)
         return self._rows(wanted.order_by(calls.c.started_at))
 
     def last_calls(self, per_provider: int) -> list[Call]:
-        """The newest finished calls of each provider, oldest first, among the newest `SEED_CALLS` of all."""
-        finished = select(calls.c.id, calls.c.provider, calls.c.started_at).where(calls.c.outcome != Outcome.RUNNING)
+        """The newest finished calls of each real provider, oldest first, among the newest `SEED_CALLS` of all."""
+        finished = select(calls.c.id, calls.c.provider, calls.c.started_at).where(
+            calls.c.outcome != Outcome.RUNNING, calls.c.source != Source.DRILL
+        )
         recent = finished.order_by(calls.c.started_at.desc()).limit(SEED_CALLS).subquery()
         place = func.row_number().over(partition_by=recent.c.provider, order_by=recent.c.started_at.desc())
         placed = select(recent.c.id, place.label("place")).subquery()
