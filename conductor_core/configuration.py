@@ -164,7 +164,7 @@ class Configuration:
         return self._changed((vendor.base_url_variable,))
 
     async def set_drill(self, on: bool, *, keep: bool = False) -> Changed:
-        """Begins or ends a drill: until this process ends, or for good when `keep`. Ending one also forgets a saved one.
+        """Begins or ends a drill: until this process ends, or for good when `keep`. Ending one forgets a saved one.
 
         Raises:
             SettingsError: the file can't be written.

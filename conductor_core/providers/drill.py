@@ -1,7 +1,7 @@
 """The drill's rows: simulated providers, so that failover, breakers and charts can be watched offline in a minute.
 
-They stand apart from the registry's real rows: their names are no public values, their answers name no real model, their
-delays, faults and prices are made up, and nothing of theirs is counted with real calls.
+They stand apart from the registry's real rows: their names are no public values, their answers name no real model,
+their delays, faults and prices are made up, and nothing of theirs is counted with real calls.
 """
 
 from __future__ import annotations

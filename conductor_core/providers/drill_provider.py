@@ -78,7 +78,7 @@ class DrillProvider(BaseProvider):
         pieces, last = [], Chunk()
         async with aclosing(self.stream_completion(prompt)) as chunks:
             async for last in chunks:
-                pieces.append(last.text)  # noqa: PERF401  # the last chunk is kept as well
+                pieces.append(last.text)
         return Completion("".join(pieces), last.model or MODEL, last.finish_reason, last.usage)
 
     async def stream_completion(self, prompt: Prompt) -> AsyncGenerator[Chunk, None]:

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from zlib import crc32
 
+from conductor_core.providers.drill import DRILLS
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -37,6 +39,20 @@ VENDORS = {
 }
 """The providers that come with Conductor."""
 
+DRILL_LOOKS = dict(
+    zip(
+        (vendor.name for vendor in DRILLS),
+        (
+            Identity("#1A86A8", "◈"),
+            Identity("#A6762B", "▣"),
+            Identity("#C05A94", "◎"),
+            Identity("#5E8C31", "▤"),
+        ),
+        strict=True,
+    )
+)
+"""The simulated providers of a drill."""
+
 FREE = (
     Identity("#1F78D1", "◐"),
     Identity("#BF6B30", "◑"),
@@ -58,9 +74,9 @@ class Palette:
     """
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._looks = dict(VENDORS)
+        self._looks = VENDORS | DRILL_LOOKS
         taken: set[Identity] = set()
-        for name in sorted(set(names) - VENDORS.keys()):
+        for name in sorted(set(names) - self._looks.keys()):
             self._looks[name] = _next_free(name, taken)
             taken.add(self._looks[name])
 

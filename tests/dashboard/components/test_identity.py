@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from conductor_core.providers import VENDORS as REGISTERED
-from dashboard.components.identity import FREE, VENDORS, Palette
+from conductor_core.providers.drill import DRILLS
+from dashboard.components.identity import DRILL_LOOKS, FREE, VENDORS, Palette
 
 CONFIG = tomllib.loads((Path(__file__).parents[3] / ".streamlit" / "config.toml").read_text())
 BACKGROUNDS = [
@@ -31,7 +32,7 @@ def contrast(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("background", BACKGROUNDS)
-@pytest.mark.parametrize("colour", [look.colour for look in (*VENDORS.values(), *FREE)])
+@pytest.mark.parametrize("colour", [look.colour for look in (*VENDORS.values(), *DRILL_LOOKS.values(), *FREE)])
 def test_colours_stand_out_from_every_background_of_the_theme(colour: str, background: str) -> None:
     """At least 3:1, as WCAG 1.4.11 asks of graphics."""
     assert contrast(colour, background) >= 3
@@ -40,7 +41,8 @@ def test_colours_stand_out_from_every_background_of_the_theme(colour: str, backg
 def test_every_registered_provider_has_its_own_look() -> None:
     """A new row of the registry needs a row in this table."""
     assert VENDORS.keys() == {vendor.name for vendor in REGISTERED}
-    looks = [*VENDORS.values(), *FREE]
+    assert DRILL_LOOKS.keys() == {vendor.name for vendor in DRILLS}
+    looks = [*VENDORS.values(), *DRILL_LOOKS.values(), *FREE]
     assert len({look.mark for look in looks}) == len({look.colour for look in looks}) == len(looks)
 
 
