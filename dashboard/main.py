@@ -1,4 +1,4 @@
-"""The frame: page config, look, navigation. Nothing else."""
+"""The frame: page config, look, navigation, and the mark of a drill. Nothing else."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard.components import drill
+
 FOLDER = Path(__file__).resolve().parent
 
 st.set_page_config(page_title="Conductor", page_icon=str(FOLDER / "icon.png"), layout="wide")
 st.html(FOLDER / "style.css")
 st.logo(FOLDER / "logo.svg", size="large")
-st.navigation(
+page = st.navigation(
     [
         st.Page(FOLDER / "app_pages" / "chat.py", title="Chat", icon=":material/chat_bubble:", default=True),
         st.Page(FOLDER / "app_pages" / "compare.py", title="Compare", icon=":material/view_column_2:"),
         st.Page(FOLDER / "app_pages" / "health.py", title="Health", icon=":material/monitor_heart:"),
         st.Page(FOLDER / "app_pages" / "settings.py", title="Settings", icon=":material/settings:"),
     ]
-).run()
+)
+drill.mark()
+page.run()

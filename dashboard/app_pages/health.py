@@ -39,7 +39,7 @@ def panel() -> None:
     conductor = runtime.get_conductor()
     status = conductor.status()
     if not any(provider.last_check for provider in status.providers):
-        overview.nothing_yet()
+        overview.nothing_yet(drill=conductor.settings.drill)
         overview.not_configured(conductor.providers)
         return
     figures = health_figures(Range(chosen))

@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -52,10 +53,10 @@ class HealthFigures:
 class _Views:
     """The figures last computed, for all sessions of this process."""
 
-    def __init__(self, conductor: Conductor) -> None:
+    def __init__(self, conductor: Conductor, drill: bool) -> None:
         # A call ends within the total deadline; the margin is for its row to be committed.
         settle = conductor.settings.total_timeout + _SETTLE_SECONDS
-        self._history = History(conductor.store.call_columns, int(settle * 1000))
+        self._history = History(partial(conductor.store.call_columns, drill=drill), int(settle * 1000))
         self._kept: OrderedDict[tuple[Window, str], HealthFigures] = OrderedDict()
         self._lock = Lock()
 
@@ -79,13 +80,14 @@ class _Views:
 
 
 def health_figures(range: Range) -> HealthFigures:
-    """The range up to now, in the reader's time zone."""
-    return _views(runtime.get_conductor()).of(range, reader_zone())
+    """The range up to now, in the reader's time zone; during a drill its calls, else all others."""
+    conductor = runtime.get_conductor()
+    return _views(conductor, conductor.settings.drill).of(range, reader_zone())
 
 
-@st.cache_resource(max_entries=1, show_spinner=False, hash_funcs={Conductor: id})
-def _views(conductor: Conductor) -> _Views:
-    return _Views(conductor)
+@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs={Conductor: id})
+def _views(conductor: Conductor, drill: bool) -> _Views:
+    return _Views(conductor, drill)
 
 
 def _figures(calls: pd.DataFrame, window: Window, zone: tzinfo) -> HealthFigures:
@@ -107,5 +109,6 @@ def _figures(calls: pd.DataFrame, window: Window, zone: tzinfo) -> HealthFigures
 
 def _place(provider: str) -> int:
     """The registry's order; a provider that is no longer declared comes last."""
-    names = runtime.get_conductor().providers.names()
+    providers = runtime.get_conductor().providers
+    names = [*providers.names(), *providers.drills()]
     return names.index(provider) if provider in names else len(names)

@@ -10,6 +10,7 @@ from conductor_core.kinds import ProviderState
 from conductor_core.metrics.frames import Summary
 from conductor_core.models import SystemStatus
 from conductor_core.providers import Registry
+from dashboard import drill_actions
 from dashboard.components import charts, numbers, untrusted
 from dashboard.components.health_figures import HealthFigures
 from dashboard.components.who import look_of, name_of
@@ -25,12 +26,19 @@ _WORDS = {
 _UNWELL = (ProviderState.DEGRADED, ProviderState.OPEN, ProviderState.RECOVERING)
 
 
-def nothing_yet() -> None:
-    """Before the first call: what this page is for, and the way to fill it."""
+def nothing_yet(*, drill: bool) -> None:
+    """Before the first call: what this page is for, and the ways to fill it."""
     st.markdown(
         "**No calls yet.** Health is measured on your own calls: speed, success and cost appear with the first one."
     )
-    if st.button("Send a first prompt", type="primary", icon=":material/chat_bubble:"):
+    with st.container(horizontal=True, gap="small"):
+        ask = st.button("Send a first prompt", type="primary", icon=":material/chat_bubble:")
+        drilled = not drill and st.button(
+            "Run a drill", icon=":material/experiment:", help="Simulated providers, offline; your figures stay empty."
+        )
+    if drilled:
+        drill_actions.start()
+    if ask or drilled:
         st.switch_page("app_pages/chat.py")
 
 
@@ -76,7 +84,7 @@ def charts_over_time(figures: HealthFigures) -> None:
 
 def not_configured(providers: Registry) -> None:
     """One line for the providers that lack something, with the variable each lacks."""
-    every = (providers.get(name) for name in providers.names())
+    every = (providers.get(name) for name in providers.current())
     listed = [f"{untrusted.plain(one.vendor.label)} `{one.endpoint.missing}`" for one in every if not one.configured]
     if listed:
         st.caption(f"Not configured: {' · '.join(listed)}. Set the variable, or enter the key in Settings.")
