@@ -16,7 +16,9 @@ def mark() -> None:
         return
     with st.container(key="drill-mark", horizontal=True, vertical_alignment="center", gap="small"):
         st.badge("Drill: answers are simulated", icon=":material/experiment:", color="orange")
-        st.caption("AUTO asks simulated providers only. One of your own answers only where you name it.", width="content")
+        st.caption(
+            "AUTO asks simulated providers only. One of your own answers only where you name it.", width="content"
+        )
         st.button("End the drill", type="tertiary", key="drill-end", on_click=actions.end)
 
 
