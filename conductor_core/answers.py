@@ -21,7 +21,14 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer with its facts. Times in ms, money in USD; None is "not known (yet)", never zero."""
+    """One answer with its facts. Times in ms, money in USD; None is "not known (yet)", never zero.
+
+    Attributes:
+        notices: what the reader should know of how it came about: who failed, and who answers instead.
+        waiting_until: while it waits before it is asked for again, until when (seconds of `time.monotonic`).
+        queued: whether it waits for a place at its provider.
+        attempt, attempts: the number of the current attempt from 1, and how many there may be.
+    """
 
     id: str
     lane: int
@@ -41,6 +48,11 @@ class Answer:
     finish_reason: FinishReason | None = None
     failure: Failure | None = None
     receipt: dict[str, Any] | None = None
+    notices: tuple[str, ...] = ()
+    waiting_until: float | None = None
+    queued: bool = False
+    attempt: int = 1
+    attempts: int = 1
     request_id: str = ""
     created_at: int = 0
     setup: dict[str, Any] = field(default_factory=dict)
@@ -114,6 +126,7 @@ def stored_answer(message: StoredMessage, call: Call | None) -> Answer:
         if failure
         else None,
         receipt=message.facts.get("receipt"),
+        notices=tuple(message.facts.get("notices", ())),
         created_at=message.created_at,
         setup=message.facts.get("setup", {}),
         **known,

@@ -13,7 +13,7 @@ import structlog
 from conductor_core import VERSION
 from conductor_core.configuration import Configuration, check_default_models
 from conductor_core.conversations import Conversations
-from conductor_core.kinds import Source
+from conductor_core.kinds import ProviderState, Source
 from conductor_core.metrics.live import LiveMetrics, overall
 from conductor_core.models import ChatRequest, ChatResponse, ProviderStatus, SystemStatus
 from conductor_core.pricing import FREE, price
@@ -22,8 +22,8 @@ from conductor_core.providers import VENDORS, BaseProvider, Chunk, Registry
 from conductor_core.providers.catalog import Catalog
 from conductor_core.providers.wire import Wire
 from conductor_core.redaction import Redactor
-from conductor_core.routing.attempt import Attempt
-from conductor_core.routing.router import Router
+from conductor_core.routing.gateway import Gateway
+from conductor_core.routing.request import Request
 from conductor_core.settings import Environment, Settings, warnings
 from conductor_core.store.database import Store
 
@@ -44,6 +44,7 @@ class Conductor:
         conversations: starts turns and reads them back.
         providers: the registry.
         live: the live figures of every provider.
+        gateway: what every request goes through: routing, breakers, retries, places.
         catalog: which models each provider offers.
         configuration: changes keys, endpoints and default models while running.
         store: what is on disk, for reading.
@@ -65,8 +66,8 @@ class Conductor:
         self.redactor = redactor
         self.providers = Registry(settings, environment, wire, private=private)
         self.live = LiveMetrics()
-        self._router = Router(self.providers, self.live)
-        self.conversations = Conversations(store, self.live, self._router, redactor)
+        self.gateway = Gateway(store, self.live, self.providers, settings)
+        self.conversations = Conversations(store, self.gateway, redactor)
         self.catalog = Catalog(self.providers, asyncio.get_running_loop())
         self.configuration = Configuration(environment, self.providers, self.apply, private=private)
         self._wire = wire
@@ -92,7 +93,9 @@ class Conductor:
         redactor.learn_environment(environment.merged())
         private = settings.host in _LOOPBACK if private is None else private
         conductor = cls(settings, environment, store, Wire(settings, redactor), redactor, private=private)
-        conductor.live.seed(store.last_calls(SEED_CALLS))
+        before = store.last_calls(SEED_CALLS)
+        conductor.live.seed(before)
+        conductor.gateway.seed(before)
         for warning in warnings(environment, _VENDORS_OWN):
             _log.warning(warning)
         return conductor
@@ -121,7 +124,12 @@ class Conductor:
         """
         settings = Settings.load(self.environment)
         self.redactor.learn_environment(self.environment.merged())
+        before = {provider.name: provider.endpoint for provider in self.providers.available()}
         self.providers.apply(settings)
+        self.gateway.apply(settings)
+        for provider in self.providers.available():
+            if before.get(provider.name) != provider.endpoint:  # another key or address: what was learnt is void
+                self.gateway.breakers.recover_now(provider.name)
         self.catalog.forget()
         self.settings = settings
 
@@ -131,10 +139,10 @@ class Conductor:
         Raises:
             UnknownProvider, NotConfigured, ProviderError.
         """
-        attempt = self._begin(request, source)
-        completion = await attempt.complete()
-        await attempt.saved
-        return _response(attempt, completion.text)
+        asked = self._begin(request, source)
+        completion = await asked.complete()
+        await asked.attempt.saved
+        return _response(asked, completion.text)
 
     async def stream(
         self, request: ChatRequest, source: Source = Source.API
@@ -144,14 +152,14 @@ class Conductor:
         Raises:
             UnknownProvider, NotConfigured, ProviderError.
         """
-        attempt = self._begin(request, source)
+        asked = self._begin(request, source)
         pieces = []
-        async with aclosing(attempt.stream()) as chunks:
+        async with aclosing(asked.stream()) as chunks:
             async for chunk in chunks:
                 pieces.append(chunk.text)
                 yield chunk
-        await attempt.saved
-        yield _response(attempt, "".join(pieces))
+        await asked.attempt.saved
+        yield _response(asked, "".join(pieces))
 
     def status(self) -> SystemStatus:
         """Every provider as it stands, from the live counters; during a drill the simulated ones instead."""
@@ -174,17 +182,20 @@ class Conductor:
         return {provider.name: self.catalog.known(provider.name) for provider in self.providers.available()}
 
     def _status_of(self, provider: BaseProvider) -> ProviderStatus:
-        return self.live.status(provider.name, provider.vendor.label, provider.default_model, provider.endpoint.missing)
+        missing = provider.endpoint.missing
+        status = self.live.status(provider.name, provider.vendor.label, provider.default_model, missing)
+        if missing:
+            return status
+        stands = self.gateway.standing(provider.name, provider.default_model)
+        healthy = stands.state in (ProviderState.HEALTHY, ProviderState.DEGRADED)
+        return status.model_copy(update={"state": stands.state, "reason": stands.reason, "is_healthy": healthy})
 
-    def _begin(self, request: ChatRequest, source: Source) -> Attempt:
-        prompt = Prompt.from_request(request)
-        route = self._router.route(request.provider, prompt)
-        route.provider.require_configured()
-        return Attempt.begin(route.provider, prompt, self.store, self.live, source=source, strategy=route.strategy)
+    def _begin(self, request: ChatRequest, source: Source) -> Request:
+        return self.gateway.begin(request.provider, Prompt.from_request(request), source=source)
 
 
-def _response(attempt: Attempt, text: str) -> ChatResponse:
-    call = attempt.call
+def _response(request: Request, text: str) -> ChatResponse:
+    call = request.attempt.call
     return ChatResponse(
         content=text,
         provider=call.provider,

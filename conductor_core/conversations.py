@@ -11,14 +11,12 @@ from secrets import token_hex
 from typing import Any
 
 from conductor_core.answers import Transcript, exchanges_of
-from conductor_core.errors import ConversationBusy, InvalidRequest, StoreError, UserError
+from conductor_core.errors import ConversationBusy, InvalidRequest, ProviderError, StoreError, UserError
 from conductor_core.kinds import LaneState, Source
-from conductor_core.metrics.live import LiveMetrics
 from conductor_core.models import MAX_CHARACTERS, MessageRole
 from conductor_core.prompt import Message, Prompt
 from conductor_core.redaction import Redactor
-from conductor_core.routing.attempt import Attempt
-from conductor_core.routing.router import Router
+from conductor_core.routing.gateway import Gateway
 from conductor_core.store.database import Store
 from conductor_core.store.records import Conversation, StoredMessage
 from conductor_core.store.saved import Saved
@@ -40,11 +38,10 @@ class _Place:
 class Conversations:
     """The conversations of one installation and the turns running in them, at most one in each."""
 
-    def __init__(self, store: Store, live: LiveMetrics, router: Router, redactor: Redactor) -> None:
+    def __init__(self, store: Store, gateway: Gateway, redactor: Redactor) -> None:
         self._store = store
         self._redactor = redactor
-        self._live = live
-        self._router = router
+        self._gateway = gateway
         self._turns: dict[str, Turn] = {}
         self._busy: set[str] = set()
 
@@ -173,9 +170,15 @@ class Conversations:
         for lane in lanes:
             self._aim(lane, place, source)
             saved.append(self._store.save_message(stored_lane(lane, turn, lane.state)))
-            if lane.attempt:
-                saved.append(lane.attempt.saved)
-        await self._committed(saved)
+            if lane.request:
+                saved.append(lane.request.attempt.saved)
+        try:
+            await self._committed(saved)
+        except BaseException:
+            for lane in lanes:
+                if lane.request:
+                    lane.request.drop()
+            raise
         self._run(turn)
         return turn
 
@@ -189,30 +192,23 @@ class Conversations:
             raise StoreError(f"{trouble} The message was not sent, because it could not be saved.") from error
 
     def _aim(self, lane: Lane, place: _Place, source: Source) -> None:
-        """Finds the lane its provider and begins the attempt; a lane that can't be sent fails with its reason."""
+        """Begins the lane's request; a lane that can't be sent fails with its reason."""
         prompt = _prompt(lane, place)
         try:
-            route = self._router.route(lane.setup.provider, prompt)
-            route.provider.require_configured()
-        except UserError as error:
+            lane.request = self._gateway.begin(
+                lane.setup.provider,
+                prompt,
+                source=source,
+                conversation_id=place.conversation.id,
+                lane_id=lane.id,
+            )
+        except (UserError, ProviderError) as error:
             lane.state = lane.fail(error)
-            return
-        lane.provider, lane.receipt = route.provider, route.receipt
-        lane.attempt = Attempt.begin(
-            route.provider,
-            prompt,
-            self._store,
-            self._live,
-            source=source,
-            conversation_id=place.conversation.id,
-            lane_id=lane.id,
-            strategy=route.strategy,
-        )
 
     def _run(self, turn: Turn) -> None:
         self._turns[turn.conversation_id] = turn
         for lane in turn.lanes:
-            if lane.attempt:
+            if lane.request:
                 lane.task = asyncio.create_task(run_lane(lane, turn, self._store))
                 lane.task.add_done_callback(lambda _: self._forget(turn))
         self._forget(turn)

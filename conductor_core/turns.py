@@ -19,8 +19,9 @@ from conductor_core.answers import Answer, Exchange, Failure
 from conductor_core.errors import ConductorError, ProviderError
 from conductor_core.kinds import CostKind, FinishReason, LaneState, Outcome
 from conductor_core.models import MAX_CHARACTERS, CleanText, MessageRole, ModelName, ProviderName
-from conductor_core.providers import BaseProvider, Chunk
+from conductor_core.providers import Chunk
 from conductor_core.routing.attempt import Attempt, cost_of
+from conductor_core.routing.request import Request
 from conductor_core.store.database import Store
 from conductor_core.store.records import StoredMessage
 from conductor_core.store.saved import Saved
@@ -55,15 +56,23 @@ class Lane:
         self.version = version
         self.setup = setup
         self.state = LaneState.WAITING
-        self.provider: BaseProvider | None = None
-        self.attempt: Attempt | None = None
+        self.request: Request | None = None
         self.task: asyncio.Task[None] | None = None
         self.ending = False
-        self.receipt: dict[str, Any] | None = None
         self.failure: Failure | None = None
         self.created_at = time.time_ns() // 1_000_000
         self._text = io.StringIO()
         self._thinking = io.StringIO()
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The attempt that is running or ran last."""
+        return self.request.attempt if self.request else None
+
+    @property
+    def receipt(self) -> dict[str, Any] | None:
+        """Why AUTO chose, and what became of it."""
+        return self.request.receipt if self.request else None
 
     @property
     def text(self) -> str:
@@ -91,14 +100,13 @@ class Lane:
 
     def answer(self) -> Answer:
         """The lane as it stands now. Figures of a running lane are live estimates."""
-        known = self._figures() if self.attempt else {}
-        provider = self.provider.name if self.provider else self.setup.provider
-        model = (self.provider.default_model or "") if self.provider else ""
+        request = self.request
+        known = self._figures(request) if request else {}
         return Answer(
             id=self.id,
             lane=self.index,
-            provider=provider,
-            model=known.pop("model", self.setup.model or model),
+            provider=request.provider.name if request else self.setup.provider,
+            model=known.pop("model", self.setup.model or ""),
             state=self.state,
             text=self.text,
             thinking=self.thinking,
@@ -109,11 +117,14 @@ class Lane:
             **known,
         )
 
-    def _figures(self) -> dict[str, Any]:
-        assert self.attempt
-        assert self.provider
-        call, attempt = self.attempt.call, self.attempt
+    def _figures(self, request: Request) -> dict[str, Any]:
+        call, attempt = request.attempt.call, request.attempt
         known: dict[str, Any] = {
+            "notices": tuple(request.notices),
+            "waiting_until": request.waiting_until,
+            "queued": request.queued,
+            "attempt": request.number,
+            "attempts": request.limit,
             "model": call.model_served or call.model,
             "ttft_ms": call.ttft_ms,
             "latency_ms": call.latency_ms or attempt.elapsed_ms,
@@ -121,7 +132,7 @@ class Lane:
         }
         if call.outcome is Outcome.RUNNING:
             usage = attempt.usage_so_far
-            usd, kind = cost_of(self.provider, (call.model_served, call.model), usage)
+            usd, kind = cost_of(attempt.provider, (call.model_served, call.model), usage)
             writing = known["latency_ms"] - (call.ttft_ms or 0.0)
             fast = usage.completion_tokens / writing * 1000 if call.ttft_ms and writing > 0 else None
             return known | {
@@ -169,8 +180,8 @@ class Turn:
     def interrupt(self) -> None:
         """Ends every lane because the process ends: its answers become `interrupted`. On the loop only."""
         for lane in self.lanes:
-            if lane.attempt:
-                lane.attempt.interrupted = True
+            if lane.request:
+                lane.request.interrupt()
             _cancel(lane)
 
     def exchange(self) -> Exchange:
@@ -196,18 +207,19 @@ async def run_lane(lane: Lane, turn: Turn, store: Store) -> None:
     The answer is checkpointed within `CHECKPOINT_SECONDS` of each change, or every 2 KB (an eighth of a long answer),
     so that a killed process loses about a second.
     """
-    attempt = lane.attempt
-    assert attempt
+    request = lane.request
+    assert request
     checkpoint = _Checkpoint(lane, store)
     state = LaneState.DONE
     try:
-        async with aclosing(attempt.stream()) as chunks:
+        async with aclosing(request.stream()) as chunks:
             async for chunk in chunks:
                 checkpoint.grew(lane.add(chunk))
     except ProviderError as error:
         state = lane.fail(error)
     except asyncio.CancelledError:
-        state = LaneState.INTERRUPTED if attempt.interrupted else LaneState.STOPPED
+        state = LaneState.INTERRUPTED if request.interrupted else LaneState.STOPPED
+    attempt = request.attempt
     if state is LaneState.DONE and attempt.call.finish_reason in (FinishReason.SAFETY, FinishReason.RECITATION):
         lane.failure = Failure(blocked_sentence(attempt), kind=Outcome.BLOCKED)
     lane.ending = True
@@ -239,8 +251,10 @@ def blocked_sentence(attempt: Attempt) -> str:
 def stored_lane(lane: Lane, turn: Turn, state: LaneState) -> StoredMessage:
     """The lane as a row of `messages`."""
     facts: dict[str, Any] = {"setup": lane.setup.model_dump(), "receipt": lane.receipt}
-    if lane.attempt is None:
+    if lane.request is None:
         facts |= {"provider": lane.setup.provider, "model": lane.setup.model or ""}
+    if lane.request and lane.request.notices:
+        facts["notices"] = lane.request.notices
     if lane.failure:
         facts["failure"] = {
             "sentence": lane.failure.sentence,

@@ -14,8 +14,11 @@ KEY = "sk-tests-0123456789abcdef"
 
 
 def environment_for(home: Path, upstream: Upstream | None, **variables: str) -> Environment:
-    """The environment of an installation in `home`, with OpenAI and Anthropic at `upstream` if there is one."""
-    found = {"CONDUCTOR_HOME": str(home), **variables}
+    """The environment of an installation in `home`, with OpenAI and Anthropic at `upstream` if there is one.
+
+    Retries come soon, for nobody here needs to be spared.
+    """
+    found = {"CONDUCTOR_HOME": str(home), "CONDUCTOR_RETRY_BASE": "0.01", **variables}
     if upstream:
         found |= {
             "OPENAI_API_KEY": KEY,

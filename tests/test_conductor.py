@@ -27,7 +27,8 @@ async def upstream() -> AsyncIterator[Upstream]:
 
 @pytest.fixture
 async def conductor(tmp_path: Path, upstream: Upstream) -> AsyncIterator[Conductor]:
-    async with installation(tmp_path, upstream) as opened:
+    """Without retries: what one attempt leaves behind is looked at here."""
+    async with installation(tmp_path, upstream, CONDUCTOR_ATTEMPTS="1") as opened:
         yield opened
 
 
@@ -138,11 +139,12 @@ async def test_status_adds_up(conductor: Conductor) -> None:
 
 async def test_a_restart_remembers_who_failed(tmp_path: Path, upstream: Upstream) -> None:
     """States are seeded from stored calls; counts start anew."""
-    async with installation(tmp_path, upstream) as conductor:
-        for _ in range(3):
-            with pytest.raises(ProviderError):
-                await conductor.chat(request("any-status-500"))
-    async with installation(tmp_path, upstream) as conductor:
+    failing = {"CONDUCTOR_DEFAULT_MODELS__OPENAI": "any-status-500"}
+    async with installation(tmp_path, upstream, **failing) as conductor:
+        with pytest.raises(ProviderError):
+            await conductor.chat(request(model=None))
+        assert len(upstream.requests) == 3
+    async with installation(tmp_path, upstream, **failing) as conductor:
         status = next(p for p in conductor.status().providers if p.name == "openai")
         assert status.state in (ProviderState.OPEN, ProviderState.RECOVERING)
         assert status.total_requests == 0

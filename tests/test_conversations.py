@@ -247,7 +247,7 @@ async def test_auto_keeps_its_receipt_with_the_answer(conductor: Conductor) -> N
     assert answer.receipt is not None
     assert answer.receipt["winner"] == answer.provider == "openai"
     assert [c["provider"] for c in answer.receipt["candidates"]][:2] == ["openai", "anthropic"]
-    assert conductor.store.calls_of(turn.conversation_id)[0].strategy == "auto"
+    assert conductor.store.calls_of(turn.conversation_id)[0].strategy == "balanced"
 
 
 async def test_a_title_is_the_first_words(conductor: Conductor) -> None:

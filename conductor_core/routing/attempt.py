@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from secrets import token_hex
 
 import structlog
 
 from conductor_core.errors import ProviderError
-from conductor_core.kinds import FAILURES, CostKind, FinishReason, Outcome, Source
+from conductor_core.kinds import FAILURES, CostKind, Fault, FinishReason, Outcome, Source
 from conductor_core.metrics.call import Call
 from conductor_core.metrics.live import LiveMetrics
 from conductor_core.pricing import FREE, estimate_tokens
@@ -43,6 +43,8 @@ class Attempt:
     Attributes:
         call: the row, filled in as the attempt goes on.
         saved: resolved once the row as it stood last is committed.
+        interrupted: the process ends, so being cancelled is no stop of the user's.
+        out_of_time: asked of every cancellation: whether it is a deadline's.
     """
 
     def __init__(self, provider: BaseProvider, prompt: Prompt, call: Call, store: Store, live: LiveMetrics) -> None:
@@ -55,6 +57,7 @@ class Attempt:
         self._characters = 0
         self._usage: Usage | None = None
         self.interrupted = False
+        self.out_of_time: Callable[[], bool] = _never
         self.saved = store.save_call(call)
 
     @classmethod
@@ -70,12 +73,14 @@ class Attempt:
         conversation_id: str | None = None,
         lane_id: str | None = None,
         strategy: str | None = None,
+        number: int = 0,
+        fallback_from: str | None = None,
     ) -> Attempt:
         """Queues the running row. Await `saved` where a byte may only leave once it is committed."""
         call = Call(
             id=token_hex(16),
             request_id=request_id or token_hex(16),
-            attempt=0,
+            attempt=number,
             source=Source.DRILL if provider.vendor.simulated else source,
             conversation_id=conversation_id,
             lane_id=lane_id,
@@ -83,7 +88,7 @@ class Attempt:
             model=prompt.model or provider.default_model or "",
             model_served=None,
             strategy=strategy,
-            fallback_from=None,
+            fallback_from=fallback_from,
             started_at=time.time_ns() // 1_000_000,
         )
         return cls(provider, prompt, call, store, live)
@@ -99,7 +104,9 @@ class Attempt:
         except ProviderError as error:
             self._fail(error)
             raise
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
+            if self.out_of_time():
+                raise self._late() from error
             self._finish(self._cut_short())
             raise
         except Exception as error:  # the boundary: an attempt always ends as a row and a ProviderError
@@ -123,11 +130,29 @@ class Attempt:
         except ProviderError as error:
             self._fail(error)
             raise
-        except (asyncio.CancelledError, GeneratorExit):
+        except (asyncio.CancelledError, GeneratorExit) as error:
+            if isinstance(error, asyncio.CancelledError) and self.out_of_time():
+                raise self._late() from error
             self._finish(self._cut_short())
             raise
         except Exception as error:  # the boundary: an attempt always ends as a row and a ProviderError
             raise self._unforeseen(error) from error
+
+    def refuse(self, error: ProviderError) -> None:
+        """Ends it unsent, by a limit of our own: the provider is not to blame and learns nothing of it."""
+        self.call.error = str(error)[:500]
+        self._close(Outcome.REFUSED)
+
+    def drop(self) -> None:
+        """Ends it unsent because nobody wants it any more; nothing happens when it has ended."""
+        if self.call.outcome is Outcome.RUNNING:
+            self._close(self._cut_short())
+
+    def _close(self, outcome: Outcome) -> None:
+        call = self.call
+        call.latency_ms, call.outcome = self.elapsed_ms, outcome
+        call.cost_usd, call.cost_kind = 0.0, CostKind.FREE
+        self.saved = self._store.save_call(call)
 
     @property
     def elapsed_ms(self) -> float:
@@ -165,6 +190,17 @@ class Attempt:
         self.call.error = str(error)[:500]
         self._finish(error.kind)
 
+    def _late(self) -> ProviderError:
+        """The deadline of the whole request."""
+        late = ProviderError(
+            f"{self.provider.vendor.label} did not finish in time. Retry or use another provider.",
+            provider=self.provider.name,
+            kind=Outcome.TIMEOUT,
+            fault=Fault.DEADLINE,
+        )
+        self._fail(late)
+        return late
+
     def _unforeseen(self, error: Exception) -> ProviderError:
         """A fault of our own, told as one that can be quoted; the log has the rest."""
         _log.error("attempt failed unforeseen", request_id=self.call.request_id, exc_info=error)
@@ -195,6 +231,10 @@ class Attempt:
         call.completion_tokens = usage.completion_tokens
         call.thinking_tokens = usage.thinking_tokens
         call.cost_usd, call.cost_kind = cost_of(self.provider, (call.model_served, call.model), usage)
+
+
+def _never() -> bool:
+    return False
 
 
 def cost_of(provider: BaseProvider, models: tuple[str | None, ...], usage: Usage) -> tuple[float | None, CostKind]:

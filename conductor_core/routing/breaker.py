@@ -41,6 +41,8 @@ COUNTED = FAILURES - {Outcome.AUTH, Outcome.FORBIDDEN, Outcome.QUOTA}
 
 WHOLE = ""
 """In place of a model: the provider as a whole."""
+UNNAMED = "default"
+"""In place of a model: the server's own choice, when neither the prompt nor the registry names one."""
 
 
 class CircuitState(StrEnum):
@@ -145,6 +147,10 @@ class Breakers:
         self._breakers: dict[tuple[str, str], _Breaker] = {}
         self._listeners: list[Listener] = []
         self._lock = threading.RLock()
+
+    def now(self) -> float:
+        """The clock it goes by, in monotonic seconds."""
+        return self._monotonic()
 
     def on_change(self, listener: Listener) -> None:
         """Has `listener` told of every change; it is called where the change happens and must not block."""
@@ -277,7 +283,7 @@ class Breakers:
         return model, before, CircuitState.OPEN, reason
 
     def _of(self, provider: str, model: str | None) -> list[_Breaker]:
-        keys = ((provider, WHOLE), (provider, model)) if model else ((provider, WHOLE),)
+        keys = ((provider, WHOLE), (provider, model or UNNAMED))
         return [self._breakers[key] for key in keys if key in self._breakers]
 
     def _at(self, provider: str, model: str) -> _Breaker:
