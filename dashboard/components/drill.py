@@ -57,9 +57,9 @@ def _control(name: str) -> None:
     st.session_state[key] = str(provider.behaviour)
     with st.container(border=True, height="stretch", gap="xsmall"):
         who.show(name, "")
-        st.caption(f"By nature {provider.temperament.description}.")
+        untrusted.caption(f"By nature {provider.temperament.description}.")
         st.segmented_control(
-            f"What {provider.vendor.label} does",
+            untrusted.plain(f"What {provider.vendor.label} does"),
             [str(behaviour) for behaviour in Behaviour],
             required=True,
             key=key,
