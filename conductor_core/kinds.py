@@ -103,6 +103,19 @@ class Fault(StrEnum):
     NOT_SENT = "not_sent"
 
 
+class IncidentKind(StrEnum):
+    """What went wrong for a while."""
+
+    BREAKER = "breaker"
+    """A provider was passed over, because it kept failing or said so itself."""
+    RATE_LIMITS = "rate_limits"
+    """A provider refused several calls within a minute as too many."""
+    FALLBACK = "fallback"
+    """Another provider was asked in place of the one that failed."""
+    BUDGET = "budget"
+    """A budget had no room for a call."""
+
+
 SUCCESSES = frozenset({Outcome.OK, Outcome.LENGTH, Outcome.BLOCKED})
 """The provider did its work. A safety block is an answer, not a fault."""
 
@@ -118,7 +131,7 @@ NEUTRAL = frozenset(
         Outcome.NOT_FOUND,
     }
 )
-"""Says nothing about the provider: the caller's mistake, the user's Stop, our own end or limit. Left out of success rates."""
+"""Says nothing about the provider: the caller's mistake, the user's Stop, our limit or end. Not in success rates."""
 
 FAILURES = frozenset(Outcome) - SUCCESSES - NEUTRAL
 """The provider failed. Success rate = successes / (successes + failures)."""

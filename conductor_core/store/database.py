@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from operator import attrgetter
 from pathlib import Path
@@ -14,7 +15,15 @@ from conductor_core.errors import NotFound
 from conductor_core.kinds import LaneState, Outcome, Source
 from conductor_core.metrics.call import Call
 from conductor_core.store.lock import DataLock
-from conductor_core.store.records import Conversation, StoredMessage, call_from, conversation_from, message_from
+from conductor_core.store.records import (
+    Conversation,
+    Incident,
+    StoredMessage,
+    call_from,
+    conversation_from,
+    incident_from,
+    message_from,
+)
 from conductor_core.store.saved import Saved
 from conductor_core.store.sqlite_file import (
     prepare_file,
@@ -24,7 +33,7 @@ from conductor_core.store.sqlite_file import (
     writing_engine,
 )
 from conductor_core.store.statements import Statements
-from conductor_core.store.tables import calls, conversations, messages
+from conductor_core.store.tables import calls, conversations, incidents, messages
 from conductor_core.store.writer import Writer
 
 SEED_CALLS = 20_000
@@ -36,13 +45,14 @@ CROWD = 8
 _call_row = attrgetter(*calls.c.keys())
 _conversation_row = attrgetter(*conversations.c.keys())
 _message_row = attrgetter(*messages.c.keys())
+_incident_row = attrgetter(*incidents.c.keys())
 _SETTINGS = conversations.c.keys().index("settings")
 _FACTS = messages.c.keys().index("facts")
 
 
 class Store:
-    """Conversations, messages and calls. Reads are synchronous, from any thread; writes are queued and return a
-    future resolved after their commit."""
+    """Conversations, messages, calls and incidents. Reads are synchronous, from any thread; writes are queued and
+    return a future resolved after their commit."""
 
     def __init__(self, lock: DataLock, writing: Engine, reading: Engine) -> None:
         self._lock = lock
@@ -153,6 +163,32 @@ class Store:
         chosen = select(placed.c.id).where(placed.c.place <= per_provider)
         return self._calls(select(calls).where(calls.c.id.in_(chosen)).order_by(calls.c.started_at))
 
+    def spent(self, since: int, until: int) -> dict[str, float]:
+        """USD by provider of the real calls begun in [since, until) UTC ms; a running one counts what is reserved."""
+        wanted = select(calls.c.provider, func.sum(calls.c.cost_usd)).where(
+            calls.c.started_at >= since,
+            calls.c.started_at < until,
+            calls.c.source != Source.DRILL,
+            calls.c.cost_usd.is_not(None),
+        )
+        return dict(self._rows(wanted.group_by(calls.c.provider)))
+
+    def completion_lengths(self, newest: int) -> dict[tuple[str, str], list[int]]:
+        """Tokens of the whole answers among so many newest calls, by provider and model as it was asked for."""
+        wanted = select(calls.c.provider, calls.c.model, calls.c.completion_tokens, calls.c.outcome)
+        found: dict[tuple[str, str], list[int]] = {}
+        for provider, model, tokens, outcome in self._rows(wanted.order_by(calls.c.started_at.desc()).limit(newest)):
+            if outcome in (Outcome.OK, Outcome.LENGTH) and tokens:
+                found.setdefault((provider, model), []).append(tokens)
+        return found
+
+    def incidents(self, since: int, until: int, limit: int = 100) -> list[Incident]:
+        """Those begun in [since, until) UTC ms, or not over at `since`; the newest first."""
+        lasted = incidents.c.ended_at.is_(None) | (incidents.c.ended_at > since)
+        wanted = select(incidents).where(incidents.c.started_at < until, (incidents.c.started_at >= since) | lasted)
+        newest = wanted.order_by(incidents.c.started_at.desc(), incidents.c.id)
+        return [incident_from(row) for row in self._rows(newest.limit(limit))]
+
     def save_conversation(self, c: Conversation) -> Saved:
         """Inserts it, or updates its title, settings and `updated_at`."""
         row = _with_json(_conversation_row(c), _SETTINGS)
@@ -197,6 +233,10 @@ class Store:
             patient = len(self._running) >= CROWD
         return self.writer.submit(self._statements.save_call, _call_row(call), call.id, patient=patient)
 
+    def save_incident(self, incident: Incident) -> Saved:
+        """Inserts it, or updates its end and its reason."""
+        return self.writer.submit(self._statements.save_incident, _incident_row(incident), incident.id)
+
     def _rows(self, statement: Executable) -> list[Any]:
         with self._reading.connect() as connection:
             return list(connection.execute(statement).all())
@@ -212,6 +252,11 @@ class Store:
                 update(calls).where(calls.c.outcome == Outcome.RUNNING).values(outcome=Outcome.INTERRUPTED)
             )
             connection.execute(update(messages).where(unfinished).values(state=LaneState.INTERRUPTED))
+            connection.execute(update(incidents).where(incidents.c.ended_at.is_(None)).values(ended_at=_now()))
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _with_json(row: tuple[Any, ...], column: int) -> tuple[Any, ...]:

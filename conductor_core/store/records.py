@@ -1,4 +1,4 @@
-"""Conversations and messages as they are kept. Calls are in `metrics/call.py`."""
+"""Conversations, messages and incidents as they are kept. Calls are in `metrics/call.py`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from conductor_core.kinds import CostKind, FinishReason, LaneState, Outcome, Source
+from conductor_core.kinds import CostKind, FinishReason, IncidentKind, LaneState, Outcome, Source
 from conductor_core.metrics.call import Call
 from conductor_core.models import MessageRole
 
@@ -40,6 +40,30 @@ class StoredMessage:
     created_at: int
 
 
+@dataclass(slots=True)
+class Incident:
+    """What went wrong for a while. Fields are the columns of `incidents`, in their order; times are UTC in ms.
+
+    Attributes:
+        provider: empty for the whole installation.
+        model: empty for the provider as a whole.
+        ended_at: None while it lasts; of a budget it is known from the start, and may lie ahead.
+        reason: a sentence for people.
+    """
+
+    id: str
+    kind: IncidentKind
+    provider: str
+    model: str
+    started_at: int
+    ended_at: int | None
+    reason: str
+
+    def lasts(self, now: int) -> bool:
+        """Whether it is not over yet."""
+        return self.ended_at is None or self.ended_at > now
+
+
 def conversation_from(row: Sequence[Any]) -> Conversation:
     """A row of `conversations`."""
     return Conversation(*row)
@@ -61,3 +85,10 @@ def call_from(row: Sequence[Any]) -> Call:
     call.outcome = Outcome(call.outcome)
     call.finish_reason = None if call.finish_reason is None else FinishReason(call.finish_reason)
     return call
+
+
+def incident_from(row: Sequence[Any]) -> Incident:
+    """A row of `incidents`."""
+    incident = Incident(*row)
+    incident.kind = IncidentKind(incident.kind)
+    return incident

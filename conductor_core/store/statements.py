@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Dialect, Table, bindparam, delete, null, update
 from sqlalchemy.sql import ClauseElement
 
-from conductor_core.store.tables import calls, conversations, messages
+from conductor_core.store.tables import calls, conversations, incidents, messages
 
 Row = tuple[Any, ...]
 
@@ -56,6 +56,7 @@ class Statements:
         )
         self.save_conversation = self._upsert(conversations, "id kind created_at")
         self.save_message = self._upsert(messages, "id conversation_id turn lane version role created_at")
+        self.save_incident = self._upsert(incidents, "id kind provider model started_at")
         self.checkpoint = self._update(messages, "content", "thinking", "state")
         self.rename = self._update(conversations, "title")
         self.touch = self._update(conversations, "updated_at")

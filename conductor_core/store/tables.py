@@ -74,3 +74,16 @@ calls = Table(
 # Calls through the HTTP door have neither, and pay for neither.
 _partial(calls, "calls_by_conversation", "conversation_id", "conversation_id IS NOT NULL")
 _partial(calls, "calls_by_lane", "lane_id", "lane_id IS NOT NULL")
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("provider", String(48), nullable=False),  # empty: the whole installation
+    Column("model", String(200), nullable=False),  # empty: the provider as a whole
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),  # of a budget it is known from the start, and may lie ahead
+    Column("reason", String(500), nullable=False),
+    Index("incidents_by_time", "started_at"),
+)

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from uuid import uuid4
 
-from conductor_core.kinds import CostKind, FinishReason, LaneState, Outcome, Source
+from conductor_core.kinds import CostKind, FinishReason, IncidentKind, LaneState, Outcome, Source
 from conductor_core.metrics.call import Call
 from conductor_core.models import MessageRole
-from conductor_core.store.records import Conversation, StoredMessage
+from conductor_core.store.records import Conversation, Incident, StoredMessage
 
 
 def fresh_id() -> str:
@@ -60,6 +60,12 @@ def finished(call: Call | None = None, **given: object) -> Call:
         finish_reason=FinishReason.STOP,
     )
     return replace(end, **given)  # type: ignore[arg-type]  # a test's own fields
+
+
+def incident(**given: object) -> Incident:
+    """A breaker that opened and is still open."""
+    made = Incident(fresh_id(), IncidentKind.BREAKER, "openai", "gpt-4o", 1_000, None, "The last 3 calls failed.")
+    return replace(made, **given)  # type: ignore[arg-type]  # a test's own fields
 
 
 def until(holds: Callable[[], object], within: float = 10.0) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conductor_core.errors import NotFound
-from conductor_core.kinds import LaneState, Outcome
+from conductor_core.kinds import LaneState, Outcome, Source
 from conductor_core.store.database import Store
 from conductor_core.text import is_clean
-from tests.store.rows import answer, conversation, finished, fresh_id, message, running, until
+from tests.store.rows import answer, conversation, finished, fresh_id, incident, message, running, until
 
 CANARY = "zanzibar-quetzal-7193"
 
@@ -274,3 +275,62 @@ def test_durability_sets_when_the_disk_is_flushed(home: Path, durability: str, l
         ]
     store.close()
     assert pragmas == [level, "wal", 1, 1, 5000]
+
+
+def test_an_incident_comes_back_with_its_end(store: Store) -> None:
+    """Saved when it starts and again when it ends, it is one row; what it started with stays."""
+    begun = incident(reason="OpenAI is overloaded.")
+    store.save_incident(begun).result(5)
+    store.save_incident(replace(begun, started_at=5, ended_at=9_000, reason="It failed again.")).result(5)
+    assert store.incidents(0, 10_000) == [replace(begun, ended_at=9_000, reason="It failed again.")]
+
+
+def test_incidents_are_found_by_when_they_lasted(store: Store) -> None:
+    """Those begun in the range and those that reach into it, the newest first, at most so many."""
+    over, reaching, inside, later = (
+        incident(started_at=begin, ended_at=end)
+        for begin, end in ((1_000, 2_000), (1_500, 6_000), (5_500, None), (9_000, None))
+    )
+    lasting = incident(started_at=500)
+    for one in (over, reaching, inside, later, lasting):
+        saved = store.save_incident(one)
+    saved.result(5)
+    assert store.incidents(5_000, 9_000) == [inside, reaching, lasting]
+    assert store.incidents(5_000, 9_000, limit=1) == [inside]
+
+
+def test_an_incident_ends_with_the_process_that_saw_it(home: Path) -> None:
+    """What was unfinished is ended at the next start; an end that was known, even ahead, stays."""
+    first = Store.open(home)
+    known = incident(ended_at=10**15)
+    first.save_incident(known)
+    first.save_incident(incident()).result(5)
+    first.close()
+    second = Store.open(home)
+    ends = {one.ended_at for one in second.incidents(0, 10**16)}
+    second.close()
+    assert known.ended_at in ends
+    assert None not in ends
+    assert len(ends) == 2
+
+
+def test_what_was_spent_is_summed_by_provider(store: Store) -> None:
+    """Of the real calls of the range: ends, and what running ones reserved; unknown prices and drills are left out."""
+    store.save_call(finished(provider="openai", cost_usd=0.25, started_at=2_000))
+    store.save_call(finished(provider="openai", cost_usd=None, started_at=2_000))
+    store.save_call(finished(provider="openai", cost_usd=4.0, started_at=1_999))
+    store.save_call(finished(provider="openai", cost_usd=4.0, started_at=3_000))
+    store.save_call(finished(provider="openai", cost_usd=4.0, started_at=2_000, source=Source.DRILL))
+    store.save_call(running(provider="openai", cost_usd=0.5, started_at=2_500)).result(5)
+    store.save_call(finished(provider="gemini", cost_usd=0.125, started_at=2_999)).result(5)
+    assert store.spent(2_000, 3_000) == {"openai": 0.75, "gemini": 0.125}
+
+
+def test_lengths_of_answers_are_found_by_model(store: Store) -> None:
+    """Whole answers among the newest calls count, under the model that was asked for."""
+    store.save_call(finished(completion_tokens=1, started_at=1))
+    for tokens, at in ((10, 2), (30, 3)):
+        store.save_call(finished(completion_tokens=tokens, started_at=at))
+    store.save_call(finished(completion_tokens=99, outcome=Outcome.STREAM_CUT, started_at=4))
+    store.save_call(finished(completion_tokens=None, started_at=5)).result(5)
+    assert store.completion_lengths(4) == {("openai", "gpt-4o"): [30, 10]}

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -12,7 +14,9 @@ from sqlalchemy import create_engine, text
 
 from conductor_core.store import migrations
 from conductor_core.store.database import Store
-from conductor_core.store.tables import metadata
+from conductor_core.store.sqlite_file import APPLICATION_ID
+from conductor_core.store.tables import calls, metadata
+from tests.store.rows import finished, incident
 
 
 def test_the_head_is_the_last_migration() -> None:
@@ -45,3 +49,24 @@ def test_opening_an_up_to_date_database_does_not_import_alembic(home: Path) -> N
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_a_database_of_before_incidents_keeps_its_calls(home: Path) -> None:
+    """The first revision is migrated in place: what was there is there, a backup was made, incidents can be kept."""
+    home.mkdir()
+    before = create_engine(f"sqlite:///{home / 'conductor.db'}")
+    with before.begin() as connection:
+        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+        config = Config()
+        config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(calls.insert(), [asdict(finished(id="a" * 32))])
+    before.dispose()
+    store = Store.open(home)
+    store.save_incident(incident()).result(5)
+    found, kept = store.recent_calls(10), store.incidents(0, 10**16)
+    store.close()
+    assert [call.id for call in found] == ["a" * 32]
+    assert len(kept) == 1
+    assert len(list((home / "backups").glob("*-0001.db"))) == 1

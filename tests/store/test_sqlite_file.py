@@ -11,6 +11,7 @@ import pytest
 
 from conductor_core.errors import DatabaseTooNew, StoreError
 from conductor_core.store.database import Store
+from conductor_core.store.migrations import HEAD
 from conductor_core.store.sqlite_file import APPLICATION_ID, prepare_file
 from tests.store.rows import conversation, finished
 
@@ -112,7 +113,7 @@ def test_a_later_versions_database_is_left_untouched(home: Path) -> None:
     """A database with a later revision is refused and keeps every byte."""
     path = closed_store(home)
     execute(path, "UPDATE alembic_version SET version_num = '9999'", "PRAGMA wal_checkpoint(TRUNCATE)")
-    assert_refused_untouched(home, DatabaseTooNew, "9999", "0001")
+    assert_refused_untouched(home, DatabaseTooNew, "9999", HEAD)
 
 
 def test_a_lost_table_is_noticed(home: Path) -> None:
