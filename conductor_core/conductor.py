@@ -18,7 +18,7 @@ from conductor_core.metrics.live import LiveMetrics, overall
 from conductor_core.models import ChatRequest, ChatResponse, ProviderStatus, SystemStatus
 from conductor_core.pricing import FREE, price
 from conductor_core.prompt import Prompt
-from conductor_core.providers import VENDORS, BaseProvider, Chunk, Registry
+from conductor_core.providers import VENDORS, BaseProvider, Chunk, Endpoint, Registry
 from conductor_core.providers.catalog import Catalog
 from conductor_core.providers.wire import Wire
 from conductor_core.redaction import Redactor
@@ -124,12 +124,12 @@ class Conductor:
         """
         settings = Settings.load(self.environment)
         self.redactor.learn_environment(self.environment.merged())
-        before = {provider.name: provider.endpoint for provider in self.providers.available()}
+        before = self._endpoints()
         self.providers.apply(settings)
         self.gateway.apply(settings)
-        for provider in self.providers.available():
-            if before.get(provider.name) != provider.endpoint:  # another key or address: what was learnt is void
-                self.gateway.breakers.recover_now(provider.name)
+        for name, endpoint in self._endpoints().items():
+            if before.get(name) != endpoint:  # another key or address, or a new drill: what was learnt is void
+                self.gateway.breakers.recover_now(name)
         self.catalog.forget()
         self.settings = settings
 
@@ -180,6 +180,11 @@ class Conductor:
     def models(self) -> dict[str, list[str]]:
         """Every configured provider's models, as far as known; their default model first."""
         return {provider.name: self.catalog.known(provider.name) for provider in self.providers.available()}
+
+    def _endpoints(self) -> dict[str, Endpoint]:
+        """Where every provider is reached, the drill's too: beginning or ending a drill changes nothing at the others."""
+        names = [*self.providers.names(), *self.providers.drills()]
+        return {name: self.providers.get(name).endpoint for name in names}
 
     def _status_of(self, provider: BaseProvider) -> ProviderStatus:
         missing = provider.endpoint.missing
