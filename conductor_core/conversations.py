@@ -20,6 +20,7 @@ from conductor_core.routing.gateway import Gateway
 from conductor_core.store.database import Store
 from conductor_core.store.records import Conversation, StoredMessage
 from conductor_core.store.saved import Saved
+from conductor_core.submissions import Submissions
 from conductor_core.text import clean_text, is_blank
 from conductor_core.turns import SAVE_SECONDS, Lane, LaneSetup, Turn, run_lane, stored_lane
 
@@ -44,13 +45,23 @@ class Conversations:
         self._gateway = gateway
         self._turns: dict[str, Turn] = {}
         self._busy: set[str] = set()
+        self._submissions: Submissions[Turn] = Submissions()
 
     async def start_turn(
-        self, text: str, lanes: Sequence[LaneSetup], *, conversation_id: str | None = None, kind: str = "chat"
+        self,
+        text: str,
+        lanes: Sequence[LaneSetup],
+        *,
+        conversation_id: str | None = None,
+        kind: str = "chat",
+        idempotency_key: str | None = None,
     ) -> Turn:
         """Sends a prompt to one or more lanes of a conversation, a new one when no id is given.
 
         Returns once the prompt and the call rows are committed; no byte leaves before. The turn then goes on by itself.
+
+        Args:
+            idempotency_key: what is submitted again under the same key within five minutes gets the same turn.
 
         Raises:
             InvalidRequest: nothing to send, or too much of it.
@@ -58,6 +69,11 @@ class Conversations:
             NotFound: no such conversation.
         """
         text = _checked(text)
+        if idempotency_key is None:
+            return await self._start(text, lanes, conversation_id, kind)
+        return await self._submissions.once(idempotency_key, lambda: self._start(text, lanes, conversation_id, kind))
+
+    async def _start(self, text: str, lanes: Sequence[LaneSetup], conversation_id: str | None, kind: str) -> Turn:
         with self._claimed(conversation_id or token_hex(16)) as claimed:
             now = time.time_ns() // 1_000_000
             if conversation_id:

@@ -14,6 +14,7 @@ from conductor_core.errors import ProviderError
 from conductor_core.kinds import FAILURES, CostKind, Fault, FinishReason, Outcome, Source
 from conductor_core.metrics.call import Call
 from conductor_core.metrics.live import LiveMetrics
+from conductor_core.metrics.pace import Flight
 from conductor_core.pricing import FREE, estimate_tokens
 from conductor_core.prompt import Prompt
 from conductor_core.providers import BaseProvider, Chunk, Completion, Usage
@@ -56,6 +57,7 @@ class Attempt:
         self._started = time.perf_counter()
         self._characters = 0
         self._usage: Usage | None = None
+        self._flight: Flight | None = None
         self.interrupted = False
         self.out_of_time: Callable[[], bool] = _never
         self.saved = store.save_call(call)
@@ -95,7 +97,7 @@ class Attempt:
 
     async def complete(self) -> Completion:
         """The whole answer. Raises what the provider raises."""
-        self._started = time.perf_counter()
+        self._leave()
         try:
             completion = await self.provider.chat_completion(self.prompt)
             self._take(completion.text, completion.thinking, completion.finish_reason, completion.usage)
@@ -115,13 +117,14 @@ class Attempt:
 
     async def stream(self) -> AsyncGenerator[Chunk, None]:
         """The answer as it comes. Raises what the provider raises; closing it early makes the call `cancelled`."""
-        self._started = time.perf_counter()
+        self._leave()
         call = self.call
         try:
             async with aclosing(self.provider.stream_completion(self.prompt)) as chunks:
                 async for chunk in chunks:
                     if call.ttft_ms is None and (chunk.text or chunk.thinking):
                         call.ttft_ms = self.elapsed_ms
+                        self._spoke()
                     self._take(chunk.text, chunk.thinking, chunk.finish_reason, chunk.usage)
                     if chunk.model:
                         call.model_served = chunk.model
@@ -166,6 +169,15 @@ class Attempt:
             completion_tokens=estimate_tokens(self._characters),
             estimated=True,
         )
+
+    def _leave(self) -> None:
+        """From here on it counts as in flight."""
+        self._started = time.perf_counter()
+        self._flight = self._live.begin(self.call.provider, self.call.model)
+
+    def _spoke(self) -> None:
+        if self._flight:
+            self._flight.spoke()
 
     def _take(self, text: str, thinking: str, finish_reason: FinishReason | None, usage: Usage | None) -> None:
         self._characters += len(text) + len(thinking)
@@ -221,6 +233,8 @@ class Attempt:
             call.cost_usd, call.cost_kind = 0.0, CostKind.FREE
         else:
             self._charge(self.usage_so_far)
+        if self._flight:
+            self._flight.end()
         self.provider.update_metrics(call.latency_ms, outcome not in FAILURES, call.error)
         self._live.record(call)
         self.saved = self._store.save_call(call)
