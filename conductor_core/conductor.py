@@ -182,7 +182,7 @@ class Conductor:
         return {provider.name: self.catalog.known(provider.name) for provider in self.providers.available()}
 
     def _endpoints(self) -> dict[str, Endpoint]:
-        """Where every provider is reached, the drill's too: beginning or ending a drill changes nothing at the others."""
+        """Where every provider is reached, the drill's too: beginning or ending one changes nothing at the others."""
         names = [*self.providers.names(), *self.providers.drills()]
         return {name: self.providers.get(name).endpoint for name in names}
 
