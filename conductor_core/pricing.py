@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -60,6 +61,29 @@ def price(price_list: str | None, model: str, tokens: Usage | int, at: datetime 
     return float(rates.cost(tokens.prompt_tokens, tokens.completion_tokens))
 
 
+def token_prices(price_list: str | None, model: str, prompt_tokens: int) -> tuple[float, float] | None:
+    """USD per prompt token and per completion token, now and for a prompt of that length; None when unknown.
+
+    For choosing among providers: cached by the quarter of an hour, as finely as vendors' prices follow the clock.
+
+    Args:
+        price_list: a provider id of genai-prices, `FREE`, or None.
+    """
+    if price_list == FREE:
+        return 0.0, 0.0
+    rates = _rates_in(price_list, model, int(time.time() // 900)) if price_list else None
+    return rates.per_token(prompt_tokens) if rates else None
+
+
+@lru_cache(maxsize=1024)
+def context_window(price_list: str | None, model: str) -> int | None:
+    """How many tokens prompt and answer may have together, as the price table knows it; None when it does not."""
+    if not price_list or price_list == FREE:
+        return None
+    priced = _priced_model(price_list, model.removeprefix("models/"))
+    return priced.context_window if priced else None
+
+
 def estimate_tokens(characters: int) -> int:
     """Tokens a text of so many characters may have, where a provider does not count them: a quarter, rounded up."""
     return -(-characters // _CHARACTERS_PER_TOKEN)
@@ -95,6 +119,7 @@ class _Rates:
     prompt: _Rate
     completion: _Rate
     request: Decimal
+    flat: tuple[float, float] | None
 
     @classmethod
     def of(cls, listed: ModelPrice) -> _Rates | None:
@@ -102,7 +127,16 @@ class _Rates:
         if listed.input_mtok is None and listed.output_mtok is None:
             return None
         request = _Rate.of(listed.requests_kcount).base / 1000
-        return cls(_Rate.of(listed.input_mtok), _Rate.of(listed.output_mtok), request)
+        prompt, completion = _Rate.of(listed.input_mtok), _Rate.of(listed.output_mtok)
+        tiered = prompt.tiers or completion.tiers
+        flat = None if tiered else (float(prompt.base / _MILLION), float(completion.base / _MILLION))
+        return cls(prompt, completion, request, flat)
+
+    def per_token(self, prompt_tokens: int) -> tuple[float, float]:
+        if self.flat:
+            return self.flat
+        prompt, completion = self.prompt.at(prompt_tokens), self.completion.at(prompt_tokens)
+        return float(prompt / _MILLION), float(completion / _MILLION)
 
     def cost(self, prompt_tokens: int, completion_tokens: int) -> Decimal:
         prompt = self.prompt.at(prompt_tokens) * prompt_tokens
@@ -119,8 +153,18 @@ class _PricedModel:
         every = [period.prices for period in model.prices] if isinstance(model.prices, list) else [model.prices]
         self._rates = {id(listed): _Rates.of(listed) for listed in every}
 
+    @property
+    def context_window(self) -> int | None:
+        return self._model.context_window
+
     def rates(self, at: datetime) -> _Rates | None:
         return self._rates[id(self._model.get_prices(at))] if self._rates else None
+
+
+@lru_cache(maxsize=1024)
+def _rates_in(price_list: str, model: str, quarter_hour: int) -> _Rates | None:
+    priced = _priced_model(price_list, model.removeprefix("models/"))
+    return priced.rates(datetime.fromtimestamp(quarter_hour * 900, UTC)) if priced else None
 
 
 @lru_cache(maxsize=1024)

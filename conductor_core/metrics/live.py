@@ -10,12 +10,13 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from conductor_core.kinds import FAILURES, SUCCESSES, Outcome, ProviderState
 from conductor_core.metrics.call import Call
+from conductor_core.metrics.pace import NOTHING, Facts, Flight, Pace
 from conductor_core.metrics.words import error_words
 from conductor_core.models import ProviderStatus
 
@@ -34,6 +35,8 @@ OPEN_SECONDS = 30.0
 DEGRADED_SHARE = 0.1
 SMOOTHING = 0.2
 """Weight of the newest call in the moving averages (exponentially weighted: about the last nine calls)."""
+ANSWER_SMOOTHING = 0.05
+"""The same for the size of an answer, which scatters more (about the last forty answers)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,18 @@ class _Tally:
     error: str | None = None
     error_at: float | None = None
     window: deque[_Judged] = field(default_factory=lambda: deque(maxlen=WINDOW_CALLS))
+    judged: Standing | None = None
+    holds: tuple[float, float] = (0.0, 0.0)
+
+    def standing(self, now: float) -> Standing:
+        """The window's state; kept while neither a call nor the time can have changed it, as every choice asks."""
+        if self.judged and self.holds[0] <= now < self.holds[1]:
+            return self.judged
+        judged = judge(list(self.window), now)
+        if judged.state is not ProviderState.OPEN:  # that one counts down
+            oldest = next((call.at for call in self.window if now - call.at <= WINDOW_SECONDS), math.inf)
+            self.judged, self.holds = judged, (now, oldest + WINDOW_SECONDS)
+        return judged
 
     def count(self, call: Call) -> None:
         self.calls += 1
@@ -108,6 +123,7 @@ class _Tally:
     def judge(self, call: Call, at: float, ended: float) -> None:
         """Takes a call into averages and window. `at` is monotonic, `ended` is UTC; both in seconds."""
         self.ended = max(ended, self.ended or ended)
+        self.judged = None
         if call.outcome in SUCCESSES:
             self.latency = _smooth(self.latency, call.latency_ms)
             self.ttft = _smooth(self.ttft, call.ttft_ms)
@@ -145,6 +161,8 @@ class LiveMetrics:
         self._monotonic = monotonic
         self._wall = wall
         self._tallies: dict[str, _Tally] = {}
+        self._paces: dict[tuple[str, str], Pace] = {}
+        self._answer_tokens: float | None = None
         self._lock = threading.Lock()
 
     def seed(self, calls: Iterable[Call]) -> None:
@@ -154,7 +172,14 @@ class LiveMetrics:
             for call in calls:
                 ended = (call.started_at + (call.latency_ms or 0.0)) / 1000
                 # A call that seems to end in the future was stored before the clock was set back: it is taken as now.
-                self._tally(call.provider).judge(call, monotonic - max(0.0, wall - ended), ended)
+                at = monotonic - max(0.0, wall - ended)
+                self._tally(call.provider).judge(call, at, ended)
+                self._learn(call, at)
+
+    def begin(self, provider: str, model: str) -> Flight:
+        """Notes a call that leaves now. Its `end` must be called, however it ends; `spoke` at its first token."""
+        with self._lock:
+            return self._pace(provider, model).begin(self._monotonic(), self._lock)
 
     def record(self, call: Call) -> None:
         """Counts one finished call, whatever its end."""
@@ -164,6 +189,18 @@ class LiveMetrics:
             tally = self._tally(call.provider)
             tally.count(call)
             tally.judge(call, monotonic, wall)
+            self._learn(call, monotonic)
+
+    def facts(self, keys: Sequence[tuple[str, str]]) -> list[Facts]:
+        """What is known now of each (provider, model), in the order asked for."""
+        now, paces = self._monotonic(), self._paces
+        with self._lock:
+            return [paces[key].facts(now) if key in paces else NOTHING for key in keys]
+
+    @property
+    def answer_tokens(self) -> float | None:
+        """How many tokens an answer has lately, whoever wrote it; None before the first."""
+        return self._answer_tokens
 
     def figures(self, provider: str) -> Figures:
         """One provider's figures; all empty for one never called."""
@@ -181,8 +218,7 @@ class LiveMetrics:
             return Standing(ProviderState.NOT_CONFIGURED, f"Set {missing} in Settings or in the environment.")
         with self._lock:
             tally = self._tallies.get(provider)
-            window = list(tally.window) if tally else []
-        return judge(window, self._monotonic() if now is None else now)
+            return tally.standing(self._monotonic() if now is None else now) if tally else judge([], 0.0)
 
     def status(self, name: str, label: str, default_model: str | None, missing: str = "") -> ProviderStatus:
         """Everything public about one provider."""
@@ -212,6 +248,17 @@ class LiveMetrics:
         if tally is None:
             tally = self._tallies[provider] = _Tally()
         return tally
+
+    def _pace(self, provider: str, model: str) -> Pace:
+        pace = self._paces.get((provider, model))
+        if pace is None:
+            pace = self._paces[provider, model] = Pace()
+        return pace
+
+    def _learn(self, call: Call, at: float) -> None:
+        self._pace(call.provider, call.model).take(call, at)
+        if call.outcome in SUCCESSES and call.completion_tokens:
+            self._answer_tokens = _smooth(self._answer_tokens, float(call.completion_tokens), ANSWER_SMOOTHING)
 
 
 def judge(window: list[_Judged], now: float) -> Standing:
@@ -268,10 +315,10 @@ def _last_words(recent: list[_Judged]) -> str:
     return next(call.words for call in reversed(recent) if call.failed)
 
 
-def _smooth(average: float | None, value: float | None) -> float | None:
+def _smooth(average: float | None, value: float | None, weight: float = SMOOTHING) -> float | None:
     if value is None:
         return average
-    return value if average is None else average + SMOOTHING * (value - average)
+    return value if average is None else average + weight * (value - average)
 
 
 def _moment(seconds: float | None) -> datetime | None:

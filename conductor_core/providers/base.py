@@ -7,12 +7,12 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
+from conductor_core import pricing
 from conductor_core.errors import NotConfigured, ProviderError
 from conductor_core.kinds import FinishReason
 from conductor_core.pricing import Usage, price
 from conductor_core.prompt import Prompt
 from conductor_core.secret import Secret
-
 
 DRILL_DIALECT = "drill"
 """The dialect of simulated providers."""
@@ -164,6 +164,14 @@ class BaseProvider(ABC):
     def estimate_cost(self, tokens: Usage | int, model: str | None = None) -> float | None:
         """USD for `tokens`, priced per kind for a `Usage`, at the dearer rate for a bare count. None: price unknown."""
         return price(self.vendor.price_list, model or self.default_model or "", tokens)
+
+    def token_prices(self, prompt_tokens: int, model: str | None = None) -> tuple[float, float] | None:
+        """USD per prompt token and per completion token for a prompt of that length. None: price unknown."""
+        return pricing.token_prices(self.vendor.price_list, model or self.default_model or "", prompt_tokens)
+
+    def context_window(self, model: str | None = None) -> int | None:
+        """How many tokens prompt and answer may have together; None when nobody says."""
+        return pricing.context_window(self.vendor.price_list, model or self.default_model or "")
 
     def update_metrics(self, latency_ms: float, success: bool, error: str | None = None) -> None:
         """Counts one call. Latency counts also when it failed; `last_error` is kept until the next success."""

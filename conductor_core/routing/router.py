@@ -2,32 +2,84 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from conductor_core.errors import InvalidRequest
-from conductor_core.metrics.live import LiveMetrics
+from conductor_core.metrics.live import LiveMetrics, Standing
 from conductor_core.models import Provider
 from conductor_core.prompt import Prompt
 from conductor_core.providers import BaseProvider, Registry
-from conductor_core.routing.auto import candidates_of, choose
+from conductor_core.routing.candidates import Limits, Refusal, candidates_of, job_of
+from conductor_core.routing.choice import Choice, choose
+from conductor_core.routing.strategies import strategy_named
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The provider, and for AUTO the strategy's name and the receipt that says why."""
+    """The providers to try, best first; only AUTO has more than one, and a choice that says why."""
 
-    provider: BaseProvider
-    strategy: str | None = None
-    receipt: dict[str, Any] | None = None
+    providers: tuple[BaseProvider, ...]
+    choice: Choice | None = None
+
+    @property
+    def provider(self) -> BaseProvider:
+        return self.providers[0]
+
+    @property
+    def strategy(self) -> str | None:
+        return self.choice.strategy if self.choice else None
+
+    @property
+    def receipt(self) -> dict[str, Any] | None:
+        """The choice as plain values, made anew each time."""
+        return self.choice.receipt() if self.choice else None
 
 
 class Router:
-    """Turns a provider's name into a provider."""
+    """Turns a provider's name into providers. On one thread.
 
-    def __init__(self, providers: Registry, live: LiveMetrics) -> None:
+    Args:
+        providers: the registry.
+        live: the facts AUTO goes by.
+        strategy: a strategy's name, or an order of providers, comma-separated.
+        pinned: the only providers AUTO may use; empty: all.
+        standing: state and reason of a (provider, model); when not given, as the live figures judge.
+        refusals: what else may rule a candidate out, each with a reason (a budget).
+
+    Raises:
+        SettingsError: there is no such strategy.
+    """
+
+    def __init__(
+        self,
+        providers: Registry,
+        live: LiveMetrics,
+        strategy: str = "balanced",
+        *,
+        pinned: frozenset[str] = frozenset(),
+        standing: Callable[[str, str], Standing] | None = None,
+        refusals: tuple[Refusal, ...] = (),
+    ) -> None:
         self._providers = providers
         self._live = live
+        self._standing = standing
+        self._refusals = refusals
+        self._random = random.Random()  # noqa: S311 - which of two equals goes first is no secret
+        self._strategy_name = ""
+        self.apply(strategy, pinned)
+
+    def apply(self, strategy: str, pinned: frozenset[str] = frozenset()) -> None:
+        """Puts other settings in force.
+
+        Raises:
+            SettingsError: there is no such strategy.
+        """
+        if strategy != self._strategy_name:
+            self._strategy, self._strategy_name = strategy_named(strategy), strategy
+        self._limits = Limits(pinned, self._refusals)
 
     def route(self, name: str, prompt: Prompt) -> Route:
         """The route for one prompt.
@@ -35,13 +87,20 @@ class Router:
         Raises:
             UnknownProvider: lists the known ones.
             NotConfigured: AUTO has nobody to ask.
+            NobodyLeft: AUTO may ask nobody; the sentence says why.
             InvalidRequest: a model was named, but not whose.
         """
         if name != Provider.AUTO:
-            return Route(self._providers.get(name))
+            return Route((self._providers.get(name),))
         if prompt.model:
             raise InvalidRequest(
                 "model: AUTO chooses the model itself; name the provider to choose its model.", "model"
             )
-        choice = choose(candidates_of(self._providers.available(), self._live))
-        return Route(self._providers.get(choice.winner.provider), "auto", choice.receipt())
+        choice = self.choose(prompt)
+        return Route(tuple(self._providers.get(candidate.provider) for candidate in choice.order), choice)
+
+    def choose(self, prompt: Prompt) -> Choice:
+        """AUTO's choice for one prompt. Raises as `route`."""
+        job = job_of(prompt, self._live.answer_tokens)
+        found = candidates_of(self._providers.available(), self._live, job.prompt_tokens, self._standing)
+        return choose(self._strategy, found, job, self._random, self._limits)
