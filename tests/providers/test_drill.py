@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from conductor_core.errors import NotConfigured, UnknownProvider
-from conductor_core.kinds import CostKind, Source
+from conductor_core.answers import Answer
+from conductor_core.errors import NotConfigured, ProviderError, UnknownProvider
+from conductor_core.kinds import CostKind, LaneState, ProviderState, Source
 from conductor_core.models import PROVIDER_PATTERN, ChatMessage, ChatRequest, MessageRole, Provider
 from conductor_core.providers import DRILLS, VENDORS
-from conductor_core.providers.drill import MODEL, OFF, TEMPERAMENTS
-from tests.drilling import drilling
+from conductor_core.providers.drill import MODEL, OFF, TEMPERAMENTS, Behaviour
+from conductor_core.routing.breaker import CircuitState
+from conductor_core.turns import LaneSetup
+from tests.drilling import Drill, drilling, tamed
 from tests.installation import installation
 from tests.upstream import Upstream
 
@@ -126,3 +130,65 @@ async def test_the_switch_ends_what_the_environment_began(tmp_path: Path, keep: 
         await drill.conductor.configuration.set_drill(False)
         assert not drill.conductor.settings.drill
         assert not drill.conductor.environment.saved("CONDUCTOR_DRILL")
+
+
+async def test_a_drill_leaves_real_breakers_as_they_are(tmp_path: Path, upstream: Upstream) -> None:
+    """A real provider that is passed over stays so while a drill begins and ends; a drill begins afresh."""
+    async with drilling(tmp_path, upstream) as drill:
+        breakers = drill.conductor.gateway.breakers
+        for name in ("openai", "drill_swift"):
+            breakers.cool(name, None, 60.0, "The last 3 calls failed")
+        await drill.conductor.configuration.set_drill(False)
+        await drill.conductor.configuration.set_drill(True)
+        assert breakers.state("openai", None).state is CircuitState.OPEN
+        assert breakers.state("drill_swift", None).state is CircuitState.CLOSED
+
+
+async def test_one_is_killed_and_comes_back(tmp_path: Path) -> None:
+    """The next answer is another's, the thread says so and the receipt why; its breaker opens with reason and
+    countdown, and after it returns one call closes it."""
+    async with drilling(tmp_path, CONDUCTOR_BREAKER_PAUSE="0.2", CONDUCTOR_RETRY_BASE="0.001") as drill:
+        conductor = drill.conductor
+        name = (await _ask(drill)).provider
+        killed = tamed(conductor.providers, name)
+        killed.behaviour = Behaviour.FAILING
+        answer = await _asked_first(drill, name)
+        assert answer.state is LaneState.DONE
+        assert answer.provider != name
+        label = conductor.providers.label
+        assert any(label(name) in told and f"answered by {label(answer.provider)}" in told for told in answer.notices)
+        assert answer.receipt is not None
+        assert [attempt["provider"] for attempt in answer.receipt["attempts"]][-1] == answer.provider
+        assert answer.receipt["answered_by"] == answer.provider
+
+        breakers = conductor.gateway.breakers
+        while breakers.state(name, MODEL).state is CircuitState.CLOSED:
+            with pytest.raises(ProviderError):
+                await conductor.chat(request(name))
+        status = next(one for one in conductor.status().providers if one.name == name)
+        assert status.state is ProviderState.OPEN
+        assert re.search(r"failed, lately: .*\(503\)\. Passed over for \d+ s\.", status.reason)
+
+        killed.behaviour = Behaviour.USUAL
+        before = len(conductor.store.calls_between(0, 2**62))
+        while breakers.state(name, MODEL).state is CircuitState.OPEN:
+            await asyncio.sleep(0.01)
+        assert (await conductor.chat(request(name))).provider == name
+        assert len(conductor.store.calls_between(0, 2**62)) == before + 1
+        assert breakers.state(name, MODEL).state is CircuitState.CLOSED
+
+
+async def _ask(drill: Drill) -> Answer:
+    """One question to AUTO, answered."""
+    turn = await drill.conductor.conversations.start_turn("Who is there?", [LaneSetup()])
+    await turn.wait()
+    return turn.exchange().answers[0]
+
+
+async def _asked_first(drill: Drill, name: str) -> Answer:
+    """Asks AUTO until it tries that provider first: now and then it tries another to learn how it does."""
+    for _ in range(50):
+        answer = await _ask(drill)
+        if answer.receipt and answer.receipt["attempts"][0]["provider"] == name:
+            return answer
+    raise AssertionError(f"{name} was never asked first")
