@@ -40,7 +40,7 @@ def _receipt(answer: Answer) -> None:
                     "Provider": untrusted.plain(candidate["label"]),
                     "State": candidate["state"].replace("_", " "),
                     "First token": numbers.seconds(candidate["ttft_ms"]),
-                    "Whole answer": numbers.seconds(candidate["latency_ms"]),
+                    "Whole answer": numbers.seconds(candidate.get("expected_ms", candidate.get("latency_ms"))),
                 }
                 for candidate in answer.receipt["candidates"]
             ]
