@@ -239,13 +239,33 @@ def check_default_models(settings: Settings, environment: Environment) -> None:
     Raises:
         SettingsError: names the variable, its place and the providers there are.
     """
-    own = [default_model_key(f"custom:{name}") for name in settings.endpoints]
-    known = [default_model_key(vendor.name) for vendor in VENDORS] + own
+    known = _known_providers(settings)
     for key in settings.default_models:
         variable = environment.get(f"{PREFIX}DEFAULT_MODELS__{key.upper()}")
         if key not in known and variable and variable.origin is not Origin.ENVIRONMENT:
             place = environment.place(variable)
             raise SettingsError(f"{place}: there is no provider of that name. Known: {', '.join(known).upper()}.")
+
+
+def check_budgets(settings: Settings, environment: Environment) -> None:
+    """Refuses the budget of a provider that does not exist: it would limit nothing.
+
+    Raises:
+        SettingsError: names the variable, its place and the providers there are.
+    """
+    known = _known_providers(settings)
+    for key in settings.budgets:
+        if key not in known:
+            stem = f"{PREFIX}BUDGETS__{key.upper()}__"
+            variable = environment.get(f"{stem}DAY", f"{stem}MONTH")
+            place = environment.place(variable) if variable else stem
+            raise SettingsError(f"{place}: there is no provider of that name. Known: {', '.join(known).upper()}.")
+
+
+def _known_providers(settings: Settings) -> list[str]:
+    """Every provider as the names of variables call it."""
+    own = [default_model_key(f"custom:{name}") for name in settings.endpoints]
+    return [default_model_key(vendor.name) for vendor in VENDORS] + own
 
 
 def _checked_models(models: Iterable[str | None]) -> list[str]:

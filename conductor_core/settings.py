@@ -19,7 +19,16 @@ from conductor_core.environment import Environment, Origin, Variable, home_folde
 from conductor_core.errors import SettingsError
 from conductor_core.secret import Secret
 
-__all__ = ["PREFIX", "EndpointSettings", "Environment", "Origin", "Settings", "Variable", "home_folder"]
+__all__ = [
+    "PREFIX",
+    "BudgetSettings",
+    "EndpointSettings",
+    "Environment",
+    "Origin",
+    "Settings",
+    "Variable",
+    "home_folder",
+]
 
 PREFIX = "CONDUCTOR_"
 ENDPOINT_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -47,6 +56,15 @@ class EndpointSettings(BaseModel):
     @classmethod
     def _split(cls, value: Any) -> Any:
         return _comma_separated(value)
+
+
+class BudgetSettings(BaseModel):
+    """What one provider may cost, in USD by the machine's days and months."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
+
+    day: float | None = Field(default=None, ge=0, description="What a day may cost at one provider, in USD.")
+    month: float | None = Field(default=None, ge=0, description="What a month may cost at one provider, in USD.")
 
 
 class Settings(BaseSettings):
@@ -117,12 +135,22 @@ class Settings(BaseSettings):
     queue_timeout: float = Field(default=5.0, gt=0, description="Longest wait in that queue, in seconds.")
     max_requests: int = Field(default=500, ge=1, description="Requests that may run or wait at the same time in all.")
 
+    budget_day: float | None = Field(default=None, ge=0, description="What a day may cost in all, in USD.")
+    budget_month: float | None = Field(default=None, ge=0, description="What a month may cost in all, in USD.")
+    budgets: dict[str, BudgetSettings] = Field(default_factory=dict, description="What each provider may cost, in USD.")
+    budget_beyond: Literal["refuse", "free"] = Field(
+        default="refuse", description="refuse or free; free: once a budget is used up, AUTO asks free providers only."
+    )
+    webhook_url: Secret | None = Field(
+        default=None, description="Incidents are posted here as JSON when they begin and end. Kept like a key."
+    )
+
     @field_validator("home")
     @classmethod
     def _expand(cls, value: Path) -> Path:
         return value.expanduser()
 
-    @field_validator("password", mode="before")
+    @field_validator("password", "webhook_url", mode="before")
     @classmethod
     def _hide(cls, value: Any) -> Any:
         return Secret(value) if isinstance(value, str) else value
@@ -204,10 +232,13 @@ def _objection(name: str, origin: Origin | None = None) -> str:
         return "the folder this file lies in is set elsewhere, in the environment or in ./.env."
     if field == "endpoints":
         return _endpoint_objection(rest)
+    if field == "budgets":
+        known = len(rest) == 2 and rest[0] and rest[1] in BudgetSettings.model_fields
+        return "" if known else f"a provider's budgets are {PREFIX}BUDGETS__<PROVIDER>__DAY and __MONTH."
     if field in Settings.model_fields and len(rest) == (1 if field == "default_models" else 0) and all(rest):
         return ""
-    known = [PREFIX + other.upper() for other in Settings.model_fields]
-    near = get_close_matches(name, known, 1)
+    every = [PREFIX + other.upper() for other in Settings.model_fields]
+    near = get_close_matches(name, every, 1)
     return f"there is no such setting. {f'Did you mean {near[0]}?' if near else 'The README lists them all.'}"
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conductor_core.providers import VENDORS
-from conductor_core.settings import PREFIX, EndpointSettings, Settings
+from conductor_core.settings import PREFIX, BudgetSettings, EndpointSettings, Settings
 
 BEGIN, END = "<!-- variables -->", "<!-- /variables -->"
 """What the README's table stands between."""
@@ -40,6 +40,7 @@ _GROUPS = {
         "queue_timeout",
         "max_requests",
     ),
+    "Budgets and incidents": ("budget_day", "budget_month", "budgets", "budget_beyond", "webhook_url"),
 }
 
 
@@ -94,6 +95,9 @@ def _of_setting(name: str) -> Iterator[Row]:
     if name == "endpoints":
         for part, inner in EndpointSettings.model_fields.items():
             yield Row(f"{variable}__<NAME>__{part.upper()}", "", inner.description or "")
+    elif name == "budgets":
+        for part, inner in BudgetSettings.model_fields.items():
+            yield Row(f"{variable}__<PROVIDER>__{part.upper()}", "", inner.description or "")
     elif name == "default_models":
         yield Row(f"{variable}__<PROVIDER>", "", purpose)
     else:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from conductor_core.providers import VENDORS
-from conductor_core.settings import PREFIX, EndpointSettings, Environment, Settings, warnings
+from conductor_core.settings import PREFIX, BudgetSettings, EndpointSettings, Environment, Settings, warnings
 from conductor_core.variables import BEGIN, END, as_dotenv, as_table, groups
 
 ROOT = Path(__file__).parents[1]
@@ -29,8 +29,10 @@ def test_every_setting_and_every_row_of_the_registry_is_listed_once() -> None:
     fields = {PREFIX + name.upper() for name in Settings.model_fields} - {
         f"{PREFIX}ENDPOINTS",
         f"{PREFIX}DEFAULT_MODELS",
+        f"{PREFIX}BUDGETS",
     }
     parts = {f"{PREFIX}ENDPOINTS__<NAME>__{part.upper()}" for part in EndpointSettings.model_fields}
+    parts |= {f"{PREFIX}BUDGETS__<PROVIDER>__{part.upper()}" for part in BudgetSettings.model_fields}
     vendors = {name for row in VENDORS for name in (*row.key_variables, row.base_url_variable) if name}
     names = [row.name for row in rows]
     assert sorted(names) == sorted(fields | parts | {f"{PREFIX}DEFAULT_MODELS__<PROVIDER>"} | vendors)
