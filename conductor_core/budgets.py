@@ -1,0 +1,448 @@
+"""Budgets in USD: what a day and a month may cost, in all and at each provider; reserved before a call, settled after.
+
+What is spent is the sum over the call rows. A running row carries the most it may cost, so a restart knows it, whatever
+ended the process before: the row is then interrupted, and what it reserved stays as its estimated cost. Days and months
+are those of the machine's time zone, and a call belongs to the one it began in. Simulated calls cost nothing real.
+
+Everything is written on the event loop and read from any thread. Where nothing sets a budget, nothing is read either.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from conductor_core.errors import ProviderError
+from conductor_core.kinds import Fault, Outcome
+from conductor_core.pricing import FREE, Usage, estimate_tokens
+from conductor_core.providers.drill import DRILLS
+from conductor_core.settings import PREFIX, Settings
+
+if TYPE_CHECKING:
+    from conductor_core.prompt import Prompt
+    from conductor_core.providers.base import BaseProvider
+    from conductor_core.routing.candidates import Candidate, Job
+    from conductor_core.store.database import Store
+
+ALL = ""
+"""In place of a provider: the whole installation."""
+NEAR = 0.8
+"""From this share of a budget on, the reader is warned."""
+MOST_TOKENS = 32_000
+"""What an answer may have at most when nothing limits it; no form and no door leaves that open."""
+
+_SIMULATED = frozenset(vendor.name for vendor in DRILLS)
+_ROUNDING = 1e-9
+"""USD by which sums of prices may be off."""
+_KEPT = 4
+"""How many days, and months, are remembered: the clock may be set back."""
+
+
+class Span(StrEnum):
+    """How long a budget lasts."""
+
+    DAY = "day"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """One limit: of a provider, or of `ALL`, in USD. `variable` is what sets it."""
+
+    span: Span
+    provider: str
+    limit: float
+    variable: str
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        """`Today's budget`, `This month's budget for OpenAI`."""
+        whose = f" for {self.label or self.provider}" if self.provider else ""
+        return f"{'Today' if self.span is Span.DAY else 'This month'}'s budget{whose}"
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetLine:
+    """How a budget stands. `held` is what running calls have reserved; `ends_at` is UTC ms."""
+
+    budget: Budget
+    spent: float
+    held: float
+    ends_at: int
+
+    @property
+    def share(self) -> float:
+        """The part that is spent or held; 1 and more: nothing is left."""
+        taken = self.spent + self.held
+        return taken / self.budget.limit if self.budget.limit else 1.0
+
+    @property
+    def near(self) -> bool:
+        """Whether little or nothing is left."""
+        return self.share >= NEAR
+
+    @property
+    def warning(self) -> str:
+        """A sentence while it is nearly or wholly used, else nothing."""
+        budget = self.budget
+        if not self.near:
+            return ""
+        if self.spent >= budget.limit - _ROUNDING:
+            return f"{budget.name} of {dollars(budget.limit)} is used up."
+        return f"{budget.name} of {dollars(budget.limit)} is {int(self.share * 100)} % used."
+
+
+Listener = Callable[[Budget, str, int, int], None]
+"""Told when a budget stops a call: which one, the sentence, and its period's start and end (UTC ms)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What one call may cost, taken from the budgets until it is settled.
+
+    Attributes:
+        usd: None when its price is unknown.
+        at: when the call began, UTC ms.
+        binding: a budget applies: nothing may be sent before the call's row, which carries it, is committed.
+    """
+
+    budgets: Budgets
+    provider: str
+    usd: float | None
+    at: int
+    binding: bool
+
+    def settle(self, actual: float | None) -> None:
+        """Gives it back for what the call really cost; once."""
+        self.budgets.settle(self.provider, self.usd, actual, self.at)
+
+
+class _Period:
+    """One day or month: its bounds in UTC seconds, and USD by provider (`ALL`: the sum).
+
+    `earlier` is what calls of before this start cost; None until it was read.
+    """
+
+    __slots__ = ("earlier", "end", "held", "span", "spent", "start")
+
+    def __init__(self, span: Span, start: float, end: float) -> None:
+        self.span, self.start, self.end = span, start, end
+        self.earlier: dict[str, float] | None = None
+        self.spent: dict[str, float] = {}
+        self.held: dict[str, float] = {}
+
+    def hold(self, provider: str, usd: float) -> None:
+        for key in (provider, ALL):
+            self.held[key] = self.held.get(key, 0.0) + usd
+
+    def settle(self, provider: str, reserved: float, actual: float) -> None:
+        for key in (provider, ALL):
+            self.held[key] = self.held.get(key, 0.0) - reserved
+            self.spent[key] = self.spent.get(key, 0.0) + actual
+
+    def spent_by(self, provider: str) -> float:
+        return (self.earlier or {}).get(provider, 0.0) + self.spent.get(provider, 0.0)
+
+    def held_by(self, provider: str) -> float:
+        held = self.held.get(provider, 0.0)
+        return held if held > _ROUNDING else 0.0
+
+
+class Budgets:
+    """Every budget of an installation.
+
+    Args:
+        settings: what sets them.
+        store: where earlier calls are summed, and what says whether rows are being saved.
+        label: the name people read of a provider.
+        clock: UTC seconds.
+        zone: whose days and months; None: the machine's.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        label: Callable[[str], str] = str,
+        *,
+        clock: Callable[[], float] = time.time,
+        zone: tzinfo | None = None,
+    ) -> None:
+        self._store = store
+        self._label = label
+        self._clock = clock
+        self._zone = zone
+        self._opened = clock()
+        self._known: dict[Span, list[_Period]] = {span: [] for span in Span}
+        self._now: tuple[_Period, ...] = ()
+        self._bounds = (0.0, 0.0)
+        self._listeners: list[Listener] = []
+        self._lock = threading.Lock()
+        self.apply(settings)
+        self._turn_over(self._opened)
+
+    def apply(self, settings: Settings) -> None:
+        """Puts changed limits in force for the calls that come."""
+        self.beyond = settings.budget_beyond
+        self._everyones = _of(ALL, "", settings.budget_day, settings.budget_month, f"{PREFIX}BUDGET_")
+        own = {}
+        for key, limits in settings.budgets.items():
+            provider = _provider_named(key)
+            stem = f"{PREFIX}BUDGETS__{key.upper()}__"
+            own[provider] = _of(provider, self._label(provider), limits.day, limits.month, stem)
+        self._budgets = {provider: (*self._everyones, *budgets) for provider, budgets in own.items()}
+        self._all = (*self._everyones, *(budget for budgets in own.values() for budget in budgets))
+
+    def on_stop(self, listener: Listener) -> None:
+        """Has `listener` told of every call a budget stops; it is called on the loop and must not block."""
+        self._listeners.append(listener)
+
+    def load(self) -> None:
+        """Reads what earlier calls cost, where a budget needs it; else the first call to be checked does."""
+        if self._all:
+            self._unreadable(self._periods(self._clock()))
+
+    def applies(self, provider: str) -> bool:
+        """Whether any budget limits a provider."""
+        return bool(self._applying(provider))
+
+    def reserve(self, provider: str, usd: float | None) -> Reservation:
+        """Takes the most a call may cost from every budget that applies; nothing when one has no room.
+
+        Args:
+            usd: None: its price is unknown, which no budget allows.
+
+        Raises:
+            ProviderError: of kind `budget`; names the budget, what is spent, and what to do.
+        """
+        now = self._clock()
+        periods, budgets = self._periods(now), self._applying(provider)
+        if budgets and usd != 0.0:
+            self._check(provider, usd, periods, budgets)
+        if usd and provider not in _SIMULATED:
+            for period in periods:
+                period.hold(provider, usd)
+        return Reservation(self, provider, usd, int(now * 1000), bool(budgets and usd))
+
+    def settle(self, provider: str, reserved: float | None, actual: float | None, at: int) -> None:
+        """Puts what a call begun at `at` (UTC ms) really cost in place of what it had reserved."""
+        if not (reserved or actual) or provider in _SIMULATED:
+            return
+        with self._lock:
+            concerned = [p for known in self._known.values() for p in known if p.start * 1000 <= at < p.end * 1000]
+        for period in concerned:
+            period.settle(provider, reserved or 0.0, actual or 0.0)
+
+    def admits(self, provider: str, usd: float | None) -> bool:
+        """Whether `reserve` would do just now; listeners learn of it when not."""
+        budgets = self._applying(provider)
+        if not budgets or usd == 0.0:
+            return True
+        try:
+            self._check(provider, usd, self._periods(self._clock()), budgets)
+        except ProviderError:
+            return False
+        return True
+
+    def refusal(self, provider: str, usd: float | None) -> str:
+        """Why a call of at most `usd` may not be made just now; empty when it may."""
+        budgets = self._applying(provider)
+        return self._objection(provider, usd, self._periods(self._clock()), budgets)[1] if budgets else ""
+
+    def refuses(self, candidate: Candidate, job: Job) -> str | None:
+        """The same for one of AUTO's candidates, as its filter asks."""
+        budgets = self._applying(candidate.provider)
+        if not budgets:
+            return None
+        most = job._replace(completion_tokens=max(job.completion_tokens, job.most_tokens))
+        return self.refusal(candidate.provider, candidate.expected_usd(most)) or None
+
+    def stops_everyone(self, usds: Iterable[tuple[str, float | None]]) -> str:
+        """Why AUTO may not go on with free providers in place of the priced ones given; empty when it may.
+
+        It may when the user wants it, and when not every one of those is stopped by a budget of the whole installation.
+
+        Args:
+            usds: provider and highest cost of each priced one.
+        """
+        if self.beyond == "free" or not self._everyones:
+            return ""
+        periods = self._periods(self._clock())
+        found = [self._objection(provider, usd, periods, self._everyones)[1] for provider, usd in usds]
+        return found[0] if found and all(found) else ""
+
+    def left(self, provider: str) -> float | None:
+        """USD a call may cost at most just now; None when no budget applies."""
+        budgets = self._applying(provider)
+        lines = [self._line(budget) for budget in budgets]
+        return min((max(0.0, line.budget.limit - line.spent - line.held) for line in lines), default=None)
+
+    def standing(self) -> list[BudgetLine]:
+        """How every budget stands, those of the whole installation first."""
+        self._unreadable(self._periods(self._clock()))
+        return [self._line(budget) for budget in self._all]
+
+    def refused(self, provider: str, usd: float | None) -> ProviderError | None:
+        """What `reserve` would raise just now; None when it would not."""
+        sentence = self.refusal(provider, usd)
+        return _error(provider, sentence) if sentence else None
+
+    def unkept(self, provider: str) -> ProviderError:
+        """What a call ends with whose row, and so its reservation, could not be saved before it was sent."""
+        trouble = self._store.writer.trouble or "The database is busy."
+        return _error(provider, f"Nothing was sent, because its cost could not be noted. {trouble}")
+
+    def _check(
+        self, provider: str, usd: float | None, periods: tuple[_Period, ...], budgets: tuple[Budget, ...]
+    ) -> None:
+        budget, sentence = self._objection(provider, usd, periods, budgets)
+        if not sentence:
+            return
+        if budget:
+            period = _matching(budget, periods)
+            for listener in self._listeners:
+                listener(budget, sentence, int(period.start * 1000), int(period.end * 1000))
+        raise _error(provider, sentence)
+
+    def _objection(
+        self, provider: str, usd: float | None, periods: tuple[_Period, ...], budgets: tuple[Budget, ...]
+    ) -> tuple[Budget | None, str]:
+        """The budget that has no room, and the sentence that says so; no budget when none could be looked at."""
+        if usd == 0.0:
+            return None, ""
+        if usd is None:
+            return None, (
+                f"The price of {self._label(provider)}'s model is unknown, and {_lower(budgets[0].name)} needs one. "
+                f"Use another model or provider, or take {budgets[0].variable} back in Settings."
+            )
+        trouble = self._store.writer.trouble or self._unreadable(periods)
+        if trouble:
+            return None, f"{budgets[0].name} can't be kept: {trouble} Until then only free providers are asked."
+        for budget in budgets:
+            period = periods[budget.span is Span.MONTH]
+            if period.spent_by(budget.provider) + period.held_by(budget.provider) + usd > budget.limit + _ROUNDING:
+                return budget, self._no_room(budget, period, usd)
+        return None, ""
+
+    def _no_room(self, budget: Budget, period: _Period, usd: float) -> str:
+        spent, held = period.spent_by(budget.provider), period.held_by(budget.provider)
+        if spent >= budget.limit - _ROUNDING:
+            why = f"is used up ({dollars(spent)})."
+        else:
+            running = f", {dollars(held)} held by running calls" if held else ""
+            why = f"has no room for this call: {dollars(spent)} is spent{running}, and it may cost {dollars(usd)}."
+        anew = datetime.fromtimestamp(period.end, self._zone)
+        when = f"at {anew:%H:%M}" if budget.span is Span.DAY else f"on {anew.day} {anew:%B}"
+        other = "another" if budget.provider else "a free"
+        return (
+            f"{budget.name} of {dollars(budget.limit)} {why} It starts anew {when}. "
+            f"Raise {budget.variable} in Settings, or use {other} provider."
+        )
+
+    def _line(self, budget: Budget) -> BudgetLine:
+        period = _matching(budget, self._periods(self._clock()))
+        spent, held = period.spent_by(budget.provider), period.held_by(budget.provider)
+        return BudgetLine(budget, spent, held, int(period.end * 1000))
+
+    def _unreadable(self, periods: tuple[_Period, ...]) -> str:
+        """Reads what earlier calls of these periods cost, once; returns why that can't be done."""
+        for period in periods:
+            if period.earlier is None:
+                try:
+                    found = self._store.spent(int(period.start * 1000), int(min(period.end, self._opened) * 1000))
+                except SQLAlchemyError:
+                    return "The database can't be read; check the disk, then restart Conductor."
+                period.earlier = {**found, ALL: sum(found.values())}
+        return ""
+
+    def _applying(self, provider: str) -> tuple[Budget, ...]:
+        return () if provider in _SIMULATED else self._budgets.get(provider, self._everyones)
+
+    def _periods(self, now: float) -> tuple[_Period, ...]:
+        """The current day and month."""
+        if not self._bounds[0] <= now < self._bounds[1]:
+            self._turn_over(now)
+        return self._now
+
+    def _turn_over(self, now: float) -> None:
+        """Finds the day and the month of `now`; those begun since this start have no earlier calls."""
+        with self._lock:
+            day, month = (self._period_of(span, now) for span in Span)
+            self._now, self._bounds = (day, month), (day.start, day.end)
+
+    def _period_of(self, span: Span, now: float) -> _Period:
+        known = self._known[span]
+        for period in known:
+            if period.start <= now < period.end:
+                return period
+        period = _period(span, now, self._zone)
+        if period.start >= self._opened:
+            period.earlier = {}
+        known.append(period)
+        del known[:-_KEPT]
+        return period
+
+
+def highest_cost(provider: BaseProvider, prompt: Prompt) -> float | None:
+    """USD a call costs at most: its prompt as we count it, and as long an answer as it allows. None: price unknown.
+
+    What a model thinks is part of the answer and of its limit. Our count of a prompt can be too low, most of all for
+    text in other scripts than Latin: settling with the provider's own count puts that right.
+    """
+    if provider.vendor.price_list == FREE:
+        return 0.0
+    usage = Usage(estimate_tokens(prompt.characters), prompt.max_tokens or MOST_TOKENS)
+    return provider.estimate_cost(usage, prompt.model)
+
+
+def dollars(usd: float) -> str:
+    """`$5.00`; below a cent as many digits as it takes."""
+    if usd >= 0.01 or not usd:
+        return f"${usd:,.2f}"
+    return f"${max(usd, 0.000001):.6f}".rstrip("0")
+
+
+def _period(span: Span, now: float, zone: tzinfo | None) -> _Period:
+    """The day or month around a moment. Midnight is a time on the clock: a day may have 23 or 25 hours, and where
+    clocks are put forward at midnight, it begins at one."""
+    today = datetime.fromtimestamp(now, zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    if span is Span.DAY:
+        start, following = today, today.date() + timedelta(days=1)
+    else:
+        start = today.replace(day=1)
+        following = (start + timedelta(days=32)).date().replace(day=1)
+    end = datetime(following.year, following.month, following.day, tzinfo=zone)
+    return _Period(span, start.timestamp(), end.timestamp())
+
+
+def _of(provider: str, label: str, day: float | None, month: float | None, stem: str) -> tuple[Budget, ...]:
+    limits = ((Span.DAY, day), (Span.MONTH, month))
+    return tuple(
+        Budget(span, provider, limit, stem + span.upper(), label) for span, limit in limits if limit is not None
+    )
+
+
+def _provider_named(key: str) -> str:
+    """The provider of a `CONDUCTOR_BUDGETS__<PROVIDER>__…`: `custom_my_box` is `custom:my-box`."""
+    stem = "custom_"
+    return f"custom:{key.removeprefix(stem).replace('_', '-')}" if key.startswith(stem) else key
+
+
+def _matching(budget: Budget, periods: tuple[_Period, ...]) -> _Period:
+    return periods[budget.span is Span.MONTH]
+
+
+def _error(provider: str, sentence: str) -> ProviderError:
+    return ProviderError(sentence, provider=provider, kind=Outcome.BUDGET, fault=Fault.NOT_SENT)
+
+
+def _lower(sentence: str) -> str:
+    return sentence[0].lower() + sentence[1:]
