@@ -146,6 +146,8 @@ class Breakers:
         self._wall = wall
         self._breakers: dict[tuple[str, str], _Breaker] = {}
         self._listeners: list[Listener] = []
+        self._troubled: frozenset[str] = frozenset()
+        """Providers with a breaker that is not closed; of the others nothing needs to be looked up."""
         self._lock = threading.RLock()
 
     def now(self) -> float:
@@ -158,6 +160,8 @@ class Breakers:
 
     def state(self, provider: str, model: str | None, now: float | None = None) -> Circuit:
         """How a provider stands for a model: the provider's own breaker or the model's, whichever is open longer."""
+        if provider not in self._troubled:
+            return CLOSED
         now = self._monotonic() if now is None else now
         with self._lock:
             found = [breaker.circuit(now) for breaker in self._of(provider, model)]
@@ -169,6 +173,8 @@ class Breakers:
 
         Every call let through ends in `record`, or in `release` when it was never sent.
         """
+        if provider not in self._troubled:
+            return True
         now = self._monotonic()
         with self._lock:
             concerned = [b for b in self._of(provider, model) if b.opened_at is not None]
@@ -212,6 +218,7 @@ class Breakers:
             if before is CircuitState.OPEN and breaker.until >= now + seconds:
                 return
             breaker.open(now, seconds, reason)
+            self._look()
         self._tell(provider, model or WHOLE, before, CircuitState.OPEN, reason)
 
     def recover_now(self, provider: str) -> None:
@@ -224,15 +231,17 @@ class Breakers:
                 if name == provider:
                     breaker.close()
                     closed += [(model, before)] if breaker_open else []
+            self._look()
         for model, before in closed:
             self._tell(provider, model, before, CircuitState.CLOSED, "Closed by hand")
 
     def _judge(self, call: Call, at: float, began: float) -> None:
         with self._lock:
-            self._at(call.provider, call.model)
-            changes = [
-                self._take(key, call, at, began) for key in ((call.provider, WHOLE), (call.provider, call.model))
-            ]
+            model = call.model or UNNAMED
+            self._at(call.provider, model)
+            changes = [self._take((call.provider, key), call, at, began) for key in (WHOLE, model)]
+            if any(changes):
+                self._look()
         for change in changes:
             if change:
                 self._tell(call.provider, *change)
@@ -281,6 +290,10 @@ class Breakers:
         reason = f"{why}, lately: {error_words(call.outcome, call.http_status)}"
         breaker.open(at, pause, reason)
         return model, before, CircuitState.OPEN, reason
+
+    def _look(self) -> None:
+        """Notes anew who is in trouble."""
+        self._troubled = frozenset(name for (name, _), b in self._breakers.items() if b.opened_at is not None)
 
     def _of(self, provider: str, model: str | None) -> list[_Breaker]:
         keys = ((provider, WHOLE), (provider, model or UNNAMED))

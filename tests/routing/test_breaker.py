@@ -96,6 +96,14 @@ def test_another_model_and_another_provider_stay_closed(breakers: Breakers) -> N
     assert breakers.state("anthropic", "m").state is CLOSED
 
 
+def test_a_servers_own_default_model_has_a_breaker_too(breakers: Breakers) -> None:
+    """Though nobody knows its name."""
+    for _ in range(3):
+        breakers.record(ended(Outcome.TIMEOUT, model=""))
+    assert breakers.state("openai", None).state is OPEN
+    assert state(breakers) is CLOSED
+
+
 def test_half_open_lets_exactly_one_call_through(breakers: Breakers, clock: Clock) -> None:
     """Its success closes the breaker for all."""
     fail(breakers, 3)
