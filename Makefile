@@ -6,7 +6,6 @@ SHELL := /bin/sh
 VENV_PYTHON := .venv/bin/python
 PIP_COMPILE := $(VENV_PYTHON) -m uv pip compile --quiet --universal --generate-hashes --no-strip-extras \
 	--no-emit-index-url --no-emit-find-links --python-version 3.11
-export CONDUCTOR_TEST_SCALE ?= 1
 
 # tcsh and conda export a HOST that names the machine: from the environment only an address counts.
 ifeq ($(origin HOST),environment)
@@ -32,7 +31,7 @@ test: checks ## format, lint, types and every test, at small counts
 	@$(VENV_PYTHON) -m pytest -m e2e
 
 test-long: ## the same at full counts
-	@$(MAKE) --no-print-directory test CONDUCTOR_TEST_SCALE=20
+	@CONDUCTOR_TEST_SCALE=$(or $(CONDUCTOR_TEST_SCALE),20) $(MAKE) --no-print-directory test
 
 checks: .venv/installed-dev
 	@$(VENV_PYTHON) -m scripts.browser
