@@ -20,11 +20,10 @@ def watch(turn: Running, draw: Callable[[Exchange], None]) -> None:
 
     @st.fragment(run_every=LONG_REFRESH_SECONDS if long else REFRESH_SECONDS)
     def panel() -> None:
-        running = turn.running
+        if not turn.running:
+            st.rerun()
         exchange = turn.exchange()
         draw(exchange)
-        if not running:
-            st.rerun()
         if not long and any(len(answer.text) > LONG_CHARACTERS for answer in exchange.answers):
             st.rerun()
 
