@@ -62,13 +62,14 @@ lock: .venv/installed-dev ## pin and hash the requirements anew (UPGRADE=1 for n
 	$(PIP_COMPILE) $(if $(UPGRADE),--upgrade) --no-deps requirements-local.in -o requirements-local.txt
 
 # Each stamp is left last, by scripts/install.py: an interrupted install leaves none and is taken up again.
-.venv/installed-run: $(VENV_PYTHON) requirements.txt requirements-local.txt
+.venv/installed-run: $(VENV_PYTHON) requirements.txt requirements-local.txt $(if $(shell test -x $(VENV_PYTHON) && echo there),,gone)
 	@$(VENV_PYTHON) scripts/install.py run
 
 .venv/installed-dev: .venv/installed-run requirements-dev.txt
 	@$(VENV_PYTHON) scripts/install.py dev
 
-# A venv whose Python is gone (a dangling link) counts as missing and is made anew.
+# A venv whose Python is gone (a dangling link, after an upgrade) is made anew, and then its stamp is worth nothing.
+.PHONY: gone
 $(VENV_PYTHON):
 	@for python in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 python); do \
 		if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
