@@ -39,7 +39,16 @@ def upstream_beside() -> Iterator[Beside]:
     try:
         yield Beside(upstream, loop)
     finally:
-        asyncio.run_coroutine_threadsafe(upstream.__aexit__(None, None, None), loop).result(5)
+        asyncio.run_coroutine_threadsafe(_closed(upstream), loop).result(5)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+async def _closed(upstream: Upstream) -> None:
+    await upstream.__aexit__(None, None, None)
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.sleep(0)  # the connections' transports close their sockets in the loop's next round

@@ -49,16 +49,15 @@ def first_lanes() -> list[LaneSetup]:
     return [LaneSetup(provider=name, temperature=temperature) for temperature in FIRST_TEMPERATURES[:2]]
 
 
-def choose_count(compare: state.CompareState, *, fixed: bool) -> None:
-    """How many lanes; fixed once the first prompt was sent."""
+def choose_count(compare: state.CompareState) -> None:
+    """How many lanes a new comparison has."""
     count = st.segmented_control(
         "Lanes",
         [2, 3, 4],
         default=len(compare.lanes),
         required=True,
-        disabled=fixed,
         format_func=lambda number: f"{number} lanes",
-        key=f"lanes-{compare.comparison_id}",
+        key="lanes",
         label_visibility="collapsed",
     )
     while len(compare.lanes) < count:
@@ -96,7 +95,7 @@ def _lanes(exchange: Exchange, compare: state.CompareState, comparison_id: str, 
 
 
 def _lane(answer: Answer, comparison_id: str, *, again_at: int | None) -> None:
-    show(answer.provider, f"{answer.model} · temperature {answer.setup.get('temperature', 0.7):g}")
+    show(answer.provider, f"{answer.model} · temp {answer.setup.get('temperature', 0.7):g}")
     with st.container(height=LANE_HEIGHT, border=False, key=f"lane-text-{answer.id}", autoscroll=answer.running):
         one.body(answer)
         one.failure(answer)
