@@ -64,8 +64,9 @@ def welcome() -> None:
 
 def _exchange(exchange: Exchange, conversation_id: str, *, again_at: int | None) -> None:
     _prompt(exchange)
-    for answer in exchange.answers[:1]:
-        _answer(answer, conversation_id, again_at=again_at)
+    with live.place():
+        for answer in exchange.answers[:1]:
+            _answer(answer, conversation_id, again_at=again_at)
 
 
 def _prompt(exchange: Exchange) -> None:

@@ -67,8 +67,7 @@ def choose_count(compare: state.CompareState) -> None:
 
 def setups(compare: state.CompareState) -> None:
     """Provider, model and parameters of every lane."""
-    places = _places(compare, [f"Lane {index + 1}" for index in range(len(compare.lanes))], "setups")
-    for index, place in enumerate(places):
+    for index, place in enumerate(_places(compare, [f"Lane {index + 1}" for index in range(len(compare.lanes))])):
         with place:
             compare.lanes[index] = pick(compare.lanes[index], f"{compare.comparison_id}-{index}")
 
@@ -79,18 +78,20 @@ def draw(transcript: Transcript, compare: state.CompareState) -> None:
     *earlier, last = transcript.exchanges
     for exchange in earlier:
         _prompt(exchange)
-        _lanes(exchange, compare, comparison_id, again_at=None)
+        with live.place():
+            _lanes(exchange, compare, comparison_id, again_at=None)
     _prompt(last)
     if transcript.turn:
         live.watch(transcript.turn, lambda now: _lanes(_with_others(now, last), compare, comparison_id, again_at=None))
         return
-    _lanes(last, compare, comparison_id, again_at=last.turn)
+    with live.place():
+        _lanes(last, compare, comparison_id, again_at=last.turn)
     lane_summary.draw(last.answers)
 
 
 def _lanes(exchange: Exchange, compare: state.CompareState, comparison_id: str, *, again_at: int | None) -> None:
     names = [f"{answer.lane + 1} · {name_of(answer.provider)}" for answer in exchange.answers]
-    for answer, place in zip(exchange.answers, _places(compare, names, exchange.prompt_id), strict=True):
+    for answer, place in zip(exchange.answers, _places(compare, names), strict=True):
         with place, st.container(border=True, key=f"lane-{answer.id}"):
             _lane(answer, comparison_id, again_at=again_at)
 
@@ -119,11 +120,10 @@ def _prompt(exchange: Exchange) -> None:
         untrusted.markdown(exchange.prompt)
 
 
-def _places(compare: state.CompareState, names: Sequence[str], key: str) -> Sequence[Any]:
+def _places(compare: state.CompareState, names: Sequence[str]) -> Sequence[Any]:
     """One place per lane: side by side, or tabs where the window is narrow."""
     if compare.narrow:
-        # Only tabs that tell which is open stay open when the answer ends and they are drawn elsewhere on the page.
-        return st.tabs([untrusted.plain(name) for name in names], key=f"tabs-{key}", on_change="rerun")
+        return st.tabs([untrusted.plain(name) for name in names])
     return st.columns(len(names), gap="small")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from conductor_core.answers import Exchange, Running
 
@@ -12,6 +13,11 @@ REFRESH_SECONDS = 0.15
 LONG_REFRESH_SECONDS = 0.3
 LONG_CHARACTERS = 4096
 """From this length on, drawing the text again costs the browser more than a slower pace costs the reader."""
+
+
+def place() -> DeltaGenerator:
+    """Where an ended answer goes: as deep in the page as a running one, so that the browser keeps what it shows."""
+    return st.container()
 
 
 def watch(turn: Running, draw: Callable[[Exchange], None]) -> None:

@@ -197,3 +197,12 @@ def test_a_phone_reaches_everything(simulated: Simulated, browser: BrowserContex
         assert bounds["x"] + bounds["width"] <= 390
     page.locator('[class*="st-key-parameters-"] button:visible').first.click()
     expect(page.get_by_label("System prompt")).to_be_visible()
+
+
+def test_what_is_unfolded_stays_so_when_the_answer_ends(simulated: Simulated, browser: BrowserContext) -> None:
+    """The thoughts opened while it wrote are still open after its last word."""
+    page = started(simulated, browser, "words-20 gap-60 thinking")
+    page.get_by_text("Thinking", exact=True).click()
+    expect(page.get_by_text("let me see")).to_be_visible()
+    answered(page)
+    expect(page.get_by_text("let me see")).to_be_visible()
