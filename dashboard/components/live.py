@@ -20,17 +20,23 @@ def place() -> DeltaGenerator:
     return st.container()
 
 
+def pace(exchange: Exchange) -> float:
+    """Seconds from one drawing to the next."""
+    long = any(len(answer.text) > LONG_CHARACTERS for answer in exchange.answers)
+    return LONG_REFRESH_SECONDS if long else REFRESH_SECONDS
+
+
 def watch(turn: Running, draw: Callable[[Exchange], None]) -> None:
     """Draws a turn until it ends, then reruns the page, which reads the saved answers."""
-    long = any(len(answer.text) > LONG_CHARACTERS for answer in turn.exchange().answers)
+    every = pace(turn.exchange())
 
-    @st.fragment(run_every=LONG_REFRESH_SECONDS if long else REFRESH_SECONDS)
+    @st.fragment(run_every=every)
     def panel() -> None:
         if not turn.running:
             st.rerun()
         exchange = turn.exchange()
         draw(exchange)
-        if not long and any(len(answer.text) > LONG_CHARACTERS for answer in exchange.answers):
+        if pace(exchange) != every:
             st.rerun()
 
     panel()
