@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -10,11 +9,10 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, sync_playwright
 
+from scripts.browser import executable, launch_arguments
 from tests.beside import Beside, upstream_beside
 from tests.installation import KEY
 from tests.serving import Served, free_port, serving, streamlit_run
-
-CHROMIUM = "/usr/bin/chromium"
 
 _STREAMLITS_OWN = ("/_stcore/health", "/_stcore/host-config")
 """Asked for below the page's path on a deep link before the right place is found; each is a 404 in the console."""
@@ -57,10 +55,9 @@ def simulated(_simulated: Simulated) -> Simulated:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The system's Chromium. Its sandbox refuses to run as root, which containers often are."""
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    """The system's Chromium."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        browser = playwright.chromium.launch(executable_path=executable(), args=launch_arguments())
         yield browser
         browser.close()
 

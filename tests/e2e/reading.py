@@ -48,7 +48,7 @@ def choose(page: Page, label: str, at: int = 0) -> None:
     provider, model = picker.get_by_role("combobox").all()
     provider.click()
     page.get_by_role("option", name=label).click()
-    expect(provider).to_have_value(re.compile(label))
+    expect(provider).to_have_value(re.compile(re.escape(label)))
     expect(model).to_be_enabled()
 
 
