@@ -18,10 +18,12 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
+from benchmarks.loopback import cpu_seconds
 from scripts.browser import find, launch_arguments
 from tests.serving import ROOT, STARTS_WITHIN, environment, free_port
 
@@ -39,13 +41,13 @@ def bare(port: int) -> list[str]:
 
 
 @contextmanager
-def started(command: Sequence[str], port: int, folder: Path, home: Path) -> Iterator[None]:
-    """A server from the moment it is asked for; it need not listen yet."""
+def started(command: Sequence[str], port: int, folder: Path, home: Path) -> Iterator[int]:
+    """A server from the moment it is asked for; it need not listen yet. Yields its process id."""
     variables = environment(home, CONDUCTOR_PORT=str(port))
     quiet = subprocess.DEVNULL
     with subprocess.Popen(command, cwd=folder, env=variables, stdout=quiet, stderr=quiet) as process:
         try:
-            yield
+            yield process.pid
         finally:
             process.terminate()
 
@@ -70,44 +72,51 @@ def seconds_to_the_box(browser: Browser, port: int) -> float:
     return took
 
 
-def one_start(playwright: Playwright, which: str, folder: Path, visits: int) -> tuple[float, float, list[float]]:
-    """Seconds until it answers, until the first paint, and of later visits."""
+@dataclass(slots=True)
+class Figures:
+    """Of one kind of server, in seconds, a figure per start (`later`: per visit)."""
+
+    answers: list[float] = field(default_factory=list)
+    painted: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    later: list[float] = field(default_factory=list)
+
+
+def one_start(playwright: Playwright, which: str, folder: Path, visits: int, figures: Figures) -> None:
+    """Notes when it answers, when the first page is painted, what that cost the server, and later visits."""
     command = {"ours": ours, "bare": bare}[which]
     port = free_port()
     browser = playwright.chromium.launch(executable_path=find(), args=launch_arguments())
     began = time.perf_counter()
-    with started(command(port), port, ROOT if which == "ours" else folder, folder / "home"):
+    with started(command(port), port, ROOT if which == "ours" else folder, folder / "home") as pid:
         wait_until_it_answers(port)
-        answers = time.perf_counter() - began
+        figures.answers.append(time.perf_counter() - began)
         seconds_to_the_box(browser, port)
-        painted = time.perf_counter() - began
-        later = [seconds_to_the_box(browser, port) for _ in range(visits)]
+        figures.painted.append(time.perf_counter() - began)
+        figures.cpu.append(cpu_seconds(pid))
+        figures.later.extend(seconds_to_the_box(browser, port) for _ in range(visits))
         browser.close()
-    return answers, painted, later
 
 
 def measure(rounds: int, visits: int) -> None:
     """Starts both in turn; prints the medians and the ratio of every pair."""
-    answers: dict[str, list[float]] = {"ours": [], "bare": []}
-    painted: dict[str, list[float]] = {"ours": [], "bare": []}
-    later: dict[str, list[float]] = {"ours": [], "bare": []}
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
         (folder / "home").mkdir()
         (folder / "one_line.py").write_text(ONE_LINE)
-        for turn in range(rounds + 1):
-            for which in ("bare", "ours"):
-                start, paint, visited = one_start(playwright, which, folder, visits)
-                if turn:  # the first round warms the disk, and makes our database
-                    answers[which].append(start)
-                    painted[which].append(paint)
-                    later[which].extend(visited)
-    ratios = [mine / theirs for mine, theirs in zip(painted["ours"], painted["bare"], strict=True)]
+        for which in ("bare", "ours"):  # warms the disk, and makes our database
+            one_start(playwright, which, folder, 0, Figures())
+        one_line, mine = Figures(), Figures()
+        for _ in range(rounds):
+            one_start(playwright, "bare", folder, visits, one_line)
+            one_start(playwright, "ours", folder, visits, mine)
+    ratios = [own / theirs for own, theirs in zip(mine.painted, one_line.painted, strict=True)]
     median = statistics.median
-    for what, figures in (("answers after", answers), ("first paint", painted), ("a new visitor later", later)):
-        print(f"{what}: {median(figures['ours']):.2f} s, one-line app {median(figures['bare']):.2f} s")
-    print(f"  first paint's ratio {median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f}); target at most 1.5")
-    print(f"  new visitor's ratio {median(later['ours']) / median(later['bare']):.2f}")
+    print(f"first paint: {median(mine.painted):.2f} s, one-line app {median(one_line.painted):.2f} s")
+    print(f"  ratio {median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f}); target at most 1.5")
+    print(f"  server answers after {median(mine.answers):.2f} s, one-line app {median(one_line.answers):.2f} s")
+    print(f"  server's CPU until then {median(mine.cpu):.2f} s, one-line app {median(one_line.cpu):.2f} s")
+    print(f"a new visitor later: {median(mine.later):.2f} s, one-line app {median(one_line.later):.2f} s")
 
 
 def main() -> None:
