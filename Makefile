@@ -47,8 +47,7 @@ format: .venv/installed-dev ## put every file into its form
 	@$(VENV_PYTHON) -m ruff check --fix .
 
 bench: .venv/installed-dev ## every measurement in benchmarks/, one after the other
-	@for file in benchmarks/*.py; do \
-		case $$file in */_*) continue;; esac; \
+	@for file in $$(grep -l '^def main' benchmarks/*.py); do \
 		name=$$(basename $$file .py); echo "== $$name"; $(VENV_PYTHON) -m benchmarks.$$name || exit 1; \
 	done
 
