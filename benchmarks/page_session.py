@@ -23,6 +23,7 @@ class PageSession:
     Args:
         url: of the server, `http://127.0.0.1:8501`.
         page: the page's name in the address, empty for the start page.
+        query: what follows the address's question mark.
 
     Attributes:
         changes: when a text on the page changed, by the text's place; seconds of `time.perf_counter`.
@@ -31,10 +32,10 @@ class PageSession:
         fragment_runs: how often a fragment has been drawn so far.
     """
 
-    def __init__(self, url: str, page: str = "") -> None:
+    def __init__(self, url: str, page: str = "", query: str = "") -> None:
         self._url = url
         self._page = page
-        self._query = ""
+        self._query = query
         self._http = aiohttp.ClientSession()
         self._timers: dict[str, asyncio.Task[None]] = {}
         self._texts: dict[tuple[int, ...], str] = {}
