@@ -6,7 +6,6 @@ SHELL := /bin/sh
 VENV_PYTHON := .venv/bin/python
 PIP_COMPILE := $(VENV_PYTHON) -m uv pip compile --quiet --universal --generate-hashes --no-strip-extras \
 	--no-emit-index-url --no-emit-find-links --python-version 3.11
-export CONDUCTOR_TEST_SCALE ?= 1
 
 # tcsh and conda export a HOST that names the machine: from the environment only an address counts.
 ifeq ($(origin HOST),environment)
@@ -32,7 +31,7 @@ test: checks ## format, lint, types and every test, at small counts
 	@$(VENV_PYTHON) -m pytest -m e2e
 
 test-long: ## the same at full counts
-	@$(MAKE) --no-print-directory test CONDUCTOR_TEST_SCALE=20
+	@CONDUCTOR_TEST_SCALE=$(or $(CONDUCTOR_TEST_SCALE),20) $(MAKE) --no-print-directory test
 
 checks: .venv/installed-dev
 	@$(VENV_PYTHON) -m scripts.browser
@@ -48,8 +47,7 @@ format: .venv/installed-dev ## put every file into its form
 	@$(VENV_PYTHON) -m ruff check --fix .
 
 bench: .venv/installed-dev ## every measurement in benchmarks/, one after the other
-	@for file in benchmarks/*.py; do \
-		case $$file in */_*) continue;; esac; \
+	@for file in $$(grep -l '^def main' benchmarks/*.py); do \
 		name=$$(basename $$file .py); echo "== $$name"; $(VENV_PYTHON) -m benchmarks.$$name || exit 1; \
 	done
 
@@ -63,13 +61,14 @@ lock: .venv/installed-dev ## pin and hash the requirements anew (UPGRADE=1 for n
 	$(PIP_COMPILE) $(if $(UPGRADE),--upgrade) --no-deps requirements-local.in -o requirements-local.txt
 
 # Each stamp is left last, by scripts/install.py: an interrupted install leaves none and is taken up again.
-.venv/installed-run: $(VENV_PYTHON) requirements.txt requirements-local.txt
+.venv/installed-run: $(VENV_PYTHON) requirements.txt requirements-local.txt $(if $(shell test -x $(VENV_PYTHON) && echo there),,gone)
 	@$(VENV_PYTHON) scripts/install.py run
 
 .venv/installed-dev: .venv/installed-run requirements-dev.txt
 	@$(VENV_PYTHON) scripts/install.py dev
 
-# A venv whose Python is gone (a dangling link) counts as missing and is made anew.
+# A venv whose Python is gone (a dangling link, after an upgrade) is made anew, and then its stamp is worth nothing.
+.PHONY: gone
 $(VENV_PYTHON):
 	@for python in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 python); do \
 		if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \

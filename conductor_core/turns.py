@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from conductor_core.answers import Answer, Exchange, Failure
 from conductor_core.errors import ConductorError, ProviderError
 from conductor_core.kinds import CostKind, FinishReason, LaneState, Outcome
+from conductor_core.metrics.call import SHORTEST_WRITING_MS
 from conductor_core.models import MAX_CHARACTERS, CleanText, MessageRole, ModelName, ProviderName
 from conductor_core.providers import Chunk
 from conductor_core.routing.attempt import Attempt, cost_of
@@ -134,11 +135,11 @@ class Lane:
             usage = attempt.usage_so_far
             usd, kind = cost_of(attempt.provider, (call.model_served, call.model), usage)
             writing = known["latency_ms"] - (call.ttft_ms or 0.0)
-            fast = usage.completion_tokens / writing * 1000 if call.ttft_ms and writing > 0 else None
+            timed = call.ttft_ms and writing >= SHORTEST_WRITING_MS
             return known | {
                 "prompt_tokens": usage.prompt_tokens,
                 "completion_tokens": usage.completion_tokens or None,
-                "tokens_per_second": fast,
+                "tokens_per_second": usage.completion_tokens / writing * 1000 if timed else None,
                 "cost_usd": usd,
                 "cost_kind": CostKind.ESTIMATED if kind is CostKind.REPORTED else kind,
             }

@@ -136,6 +136,8 @@ def source(variable: Variable) -> str:
     """Where a variable comes from, as the end of a sentence: `from the environment (GEMINI_API_KEY)`."""
     if variable.origin is Origin.RUN:
         return str(Origin.RUN)
+    if variable.origin is Origin.HOME:
+        return f"saved in {Origin.HOME}"
     return f"from {_place(variable.origin)} ({variable.name})"
 
 

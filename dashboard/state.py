@@ -23,9 +23,14 @@ class Held:
 
 @dataclass(slots=True)
 class ChatState:
-    """The Chat page of one browser tab: which conversation is open and what the next message is sent with."""
+    """The Chat page of one browser tab: which conversation is open and what the next message is sent with.
+
+    Attributes:
+        unfolded: the long conversation that is shown as a whole.
+    """
 
     conversation_id: str | None = None
+    unfolded: str | None = None
     setup: LaneSetup = field(default_factory=LaneSetup)
     notice: str = ""
     held: Held | None = None

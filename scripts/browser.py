@@ -23,6 +23,18 @@ def find() -> str | None:
     return shutil.which(named) if named else next(filter(None, map(shutil.which, NAMES)), None)
 
 
+def executable() -> str:
+    """The path of that Chromium.
+
+    Raises:
+        RuntimeError: there is none; the sentence says what to install.
+    """
+    path = find()
+    if path is None:
+        raise RuntimeError(MISSING)
+    return path
+
+
 def launch_arguments() -> list[str]:
     """Command-line flags: nothing of its own over the network, and a sandbox wherever there can be one."""
     quiet = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]

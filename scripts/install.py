@@ -147,6 +147,7 @@ def pip_install(requirements: str, *options: str) -> None:
         show_progress(requirements, total, iter(pip.stdout.readline, ""))
     if pip.returncode:
         raise InstallError(f"{requirements} could not be installed; pip says why above.")
+    print(f"Installed {requirements}", flush=True)
 
 
 def show_progress(requirements: str, total: int, lines: Iterable[str]) -> None:
@@ -159,18 +160,20 @@ def show_progress(requirements: str, total: int, lines: Iterable[str]) -> None:
             seen += 1
             text = f"Installing {requirements}: {seen} of at most {total}, {rest.split()[0]}"
         elif word == "Installing":
-            text = f"Installing {requirements}: unpacking {seen} packages"
+            text = f"Installing {requirements}: unpacking {rest.count(',') + 1} packages"
         else:
             continue
         if live or word == "Installing":
             say(text, live)
-    if live:
-        print()
+    say("", live)
 
 
 def say(text: str, live: bool) -> None:
     """Prints a line, over the last one when somebody watches (ECMA-48 EL clears what is left of that)."""
-    print(f"\r{text}\x1b[K" if live else text, end="" if live else "\n", flush=True)
+    if live:
+        print(f"\r{text}\x1b[K", end="", flush=True)
+    elif text:
+        print(text, flush=True)
 
 
 def compile_sources() -> None:

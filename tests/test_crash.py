@@ -37,6 +37,7 @@ async def test_a_killed_process_loses_about_a_second(tmp_path: Path) -> None:
     async with Upstream() as upstream:
         environment = {
             "PATH": os.environ["PATH"],
+            "PYTHONPATH": os.environ["PYTHONPATH"],
             "CONDUCTOR_HOME": str(tmp_path),
             "OPENAI_API_KEY": KEY,
             "OPENAI_BASE_URL": f"{upstream.url}/v1",

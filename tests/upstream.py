@@ -57,10 +57,11 @@ class Plan:
     """What one call shall see."""
 
     knobs: dict[str, int]
+    says: tuple[str, ...] = _TEXT
 
     @classmethod
-    def of(cls, words: str) -> Plan:
-        return cls({name: int(number or 0) for name, number in _KNOB.findall(words)})
+    def of(cls, words: str, says: tuple[str, ...] = _TEXT) -> Plan:
+        return cls({name: int(number or 0) for name, number in _KNOB.findall(words)}, says)
 
     def __contains__(self, knob: str) -> bool:
         return knob in self.knobs
@@ -73,7 +74,7 @@ class Plan:
         """The answer's text, word by word."""
         if "big" in self:
             return ["x" * (self.get("big") * 1024)] * self.get("words", 12)
-        return [_TEXT[i % len(_TEXT)] + " " for i in range(self.get("words", 12))]
+        return [self.says[i % len(self.says)] + " " for i in range(self.get("words", 12))]
 
     @property
     def text(self) -> str:
@@ -310,11 +311,15 @@ def _halved(plan: Plan) -> list[str]:
 
 
 class Upstream:
-    """The server. `requests` holds what was asked, in order; `behaviour` is added to every model's name."""
+    """The server. `requests` holds what was asked, in order; `behaviour` is added to every model's name.
+
+    `says` are the words its answers are made of.
+    """
 
     def __init__(self, port: int = 0, dialects: list[Dialect] | None = None) -> None:
         self.requests: list[Received] = []
         self.behaviour = ""
+        self.says: tuple[str, ...] = _TEXT
         self.elsewhere = "http://elsewhere.example/v1/chat/completions"
         self.connections = 0
         self.dialects = DIALECTS if dialects is None else dialects
@@ -403,7 +408,7 @@ class _Connection(asyncio.Protocol):
         if dialect is None:
             self._send(404, b"not found", "text/plain")
             return
-        await self._carry_out(Plan.of(f"{model} {self._upstream.behaviour}"), dialect, received)
+        await self._carry_out(Plan.of(f"{model} {self._upstream.behaviour}", self._upstream.says), dialect, received)
         received.answered.set()
 
     async def _carry_out(self, plan: Plan, dialect: Dialect, received: Received) -> None:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from conductor_core.kinds import CostKind, FinishReason, Outcome, Source
 
+SHORTEST_WRITING_MS = 20.0
+"""An answer that took less from its first token to its end came in one burst."""
+
 
 @dataclass(slots=True)
 class Call:
@@ -42,8 +45,11 @@ class Call:
 
     @property
     def tokens_per_second(self) -> float | None:
-        """Completion tokens per second after the first token (of the whole call, when it was not streamed)."""
+        """Completion tokens per second after the first token (of the whole call, when it was not streamed).
+
+        None where all of it came at once: its rate would be that of the machine, not of the model.
+        """
         if not self.completion_tokens or not self.latency_ms:
             return None
         span = self.latency_ms - (self.ttft_ms or 0.0)
-        return self.completion_tokens / span * 1000 if span > 0 else None
+        return self.completion_tokens / span * 1000 if span >= SHORTEST_WRITING_MS else None

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from conductor_core.kinds import FAILURES, SUCCESSES, CostKind
+from conductor_core.metrics.call import SHORTEST_WRITING_MS
 from conductor_core.metrics.interval import wilson
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ def _summary(calls: pd.DataFrame, rows: NDArray[np.intp]) -> Summary:
     whole, first = number["latency_ms"][success], number["ttft_ms"][success]
     span = whole - np.nan_to_num(first)
     written = number["completion_tokens"][success]
-    timed = (written > 0) & (span > 0)
+    timed = (written > 0) & (span >= SHORTEST_WRITING_MS)
     known = number["cost_usd"][~np.isnan(number["cost_usd"])]
     answered = int(success.sum())
     found = Summary(

@@ -13,7 +13,7 @@ chat = state.chat()
 transcript = chat_thread.opened(chat)
 history.sidebar("chat", chat.conversation_id, "New chat", actions.open_conversation)
 
-with st.container(key="chat-head", horizontal=True, vertical_alignment="bottom"):
+with st.container(key="chat-head", horizontal=True, vertical_alignment="center"):
     st.header("Chat", anchor=False)
     chat.setup = pick(chat.setup, f"chat-{chat.conversation_id}")
     if transcript:

@@ -13,11 +13,12 @@ compare = state.compare()
 transcript = compare_lanes.opened(compare)
 history.sidebar("compare", compare.comparison_id, "New comparison", actions.open_comparison)
 
-with st.container(key="compare-head", horizontal=True, vertical_alignment="bottom"):
+with st.container(key="compare-head", horizontal=True, vertical_alignment="center"):
     st.header("Compare", anchor=False)
-    compare_lanes.choose_count(compare, fixed=transcript is not None)
     if transcript:
         menu(transcript)
+    else:
+        compare_lanes.choose_count(compare)
 compare.narrow = is_narrow(compare.narrow)
 
 compare_lanes.setups(compare)

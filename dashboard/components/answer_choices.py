@@ -34,10 +34,10 @@ def _receipt(answer: Answer) -> None:
         return
     with st.popover("why", key=f"why-{answer.id}", type="tertiary"):
         untrusted.text(answer.receipt["sentence"])
-        st.table(
+        untrusted.table(
             [
                 {
-                    "Provider": untrusted.plain(candidate["label"]),
+                    "Provider": candidate["label"],
                     "State": candidate["state"].replace("_", " "),
                     "First token": numbers.seconds(candidate["ttft_ms"]),
                     "Whole answer": numbers.seconds(candidate.get("expected_ms", candidate.get("latency_ms"))),

@@ -7,10 +7,14 @@ registered by hand.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+
+if TYPE_CHECKING:
+    from streamlit.components.v2.component_manager import BidiComponentManager
 
 NARROW_BELOW_PX = 900
 
@@ -34,9 +38,15 @@ def is_narrow(known: bool) -> bool:
 
 def _component(name: str, css: str | None = None) -> Any:
     from streamlit.components.v2.get_bidi_component_manager import get_bidi_component_manager
+
+    return _registered(get_bidi_component_manager(), name, css)
+
+
+@lru_cache(maxsize=4)
+def _registered(manager: BidiComponentManager, name: str, css: str | None) -> Any:
+    """Once per server: to look for the files again took a quarter of drawing a long conversation."""
     from streamlit.components.v2.manifest_scanner import ComponentConfig, ComponentManifest
 
-    manager = get_bidi_component_manager()
     if manager.get_component_path(f"conductor.{name}") is None:
         manager.register_from_manifest(
             ComponentManifest("conductor", "1", [ComponentConfig(part, "assets") for part in ("copy", "viewport")]),

@@ -134,7 +134,7 @@ def lanes(compared: Sequence[LaneFigures]) -> Figure:
         figure.add_trace(_bars(compared, values, texts), row, column)
         # Room for the longest bar's label, also on a narrow screen.
         longest = max((value or 0.0 for value in values), default=0.0)
-        figure.update_xaxes(range=[0, longest * 1.6 or 1], visible=False, row=row, col=column)
+        figure.update_xaxes(range=[0, longest * 1.9 or 1], visible=False, row=row, col=column)
     for place, title in enumerate(figure.layout.annotations):
         left = figure.layout[f"xaxis{place + 1 if place else ''}"].domain[0]
         title.update(x=left, xanchor="left", font={"size": 13})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from conductor_core.answers import Answer, Exchange, Transcript
@@ -19,6 +21,9 @@ EXAMPLES = (
     "Name three fruits.",
 )
 
+FOLD = 10
+"""Earlier exchanges are folded away in such lots, one lot staying: each costs every run of the page a millisecond."""
+
 
 def opened(chat: state.ChatState) -> Transcript | None:
     """The conversation the address names, else the one this tab had open."""
@@ -34,10 +39,10 @@ def opened(chat: state.ChatState) -> Transcript | None:
 
 
 def draw(transcript: Transcript) -> None:
-    """All exchanges; the last one live while its answer runs."""
+    """The exchanges, of a long conversation the latest; the last one live while its answer runs."""
     conversation_id = transcript.conversation.id
     *earlier, last = transcript.exchanges
-    for exchange in earlier:
+    for exchange in _unfolded(earlier, conversation_id):
         _exchange(exchange, conversation_id, again_at=None)
     if transcript.turn:
         _prompt(last)
@@ -62,10 +67,28 @@ def welcome() -> None:
         untrusted.caption(f"No provider can be reached yet. Add a key in Settings. {local.endpoint.missing}")
 
 
+def _unfolded(earlier: Sequence[Exchange], conversation_id: str) -> Sequence[Exchange]:
+    """What is drawn of a long conversation: the latest, or all once asked for."""
+    folded = max(0, len(earlier) // FOLD * FOLD - FOLD)
+    chat = state.chat()
+    if not folded or chat.unfolded == conversation_id:
+        return earlier
+    st.button(
+        f"Show {folded} earlier questions",
+        icon=":material/unfold_more:",
+        key="unfold",
+        type="tertiary",
+        on_click=setattr,
+        args=(chat, "unfolded", conversation_id),
+    )
+    return earlier[folded:]
+
+
 def _exchange(exchange: Exchange, conversation_id: str, *, again_at: int | None) -> None:
     _prompt(exchange)
-    for answer in exchange.answers[:1]:
-        _answer(answer, conversation_id, again_at=again_at)
+    with live.place():
+        for answer in exchange.answers[:1]:
+            _answer(answer, conversation_id, again_at=again_at)
 
 
 def _prompt(exchange: Exchange) -> None:

@@ -49,16 +49,15 @@ def first_lanes() -> list[LaneSetup]:
     return [LaneSetup(provider=name, temperature=temperature) for temperature in FIRST_TEMPERATURES[:2]]
 
 
-def choose_count(compare: state.CompareState, *, fixed: bool) -> None:
-    """How many lanes; fixed once the first prompt was sent."""
+def choose_count(compare: state.CompareState) -> None:
+    """How many lanes a new comparison has."""
     count = st.segmented_control(
         "Lanes",
         [2, 3, 4],
         default=len(compare.lanes),
         required=True,
-        disabled=fixed,
         format_func=lambda number: f"{number} lanes",
-        key=f"lanes-{compare.comparison_id}",
+        key="lanes",
         label_visibility="collapsed",
     )
     while len(compare.lanes) < count:
@@ -79,12 +78,14 @@ def draw(transcript: Transcript, compare: state.CompareState) -> None:
     *earlier, last = transcript.exchanges
     for exchange in earlier:
         _prompt(exchange)
-        _lanes(exchange, compare, comparison_id, again_at=None)
+        with live.place():
+            _lanes(exchange, compare, comparison_id, again_at=None)
     _prompt(last)
     if transcript.turn:
         live.watch(transcript.turn, lambda now: _lanes(_with_others(now, last), compare, comparison_id, again_at=None))
         return
-    _lanes(last, compare, comparison_id, again_at=last.turn)
+    with live.place():
+        _lanes(last, compare, comparison_id, again_at=last.turn)
     lane_summary.draw(last.answers)
 
 
@@ -96,7 +97,7 @@ def _lanes(exchange: Exchange, compare: state.CompareState, comparison_id: str, 
 
 
 def _lane(answer: Answer, comparison_id: str, *, again_at: int | None) -> None:
-    show(answer.provider, f"{answer.model} · temperature {answer.setup.get('temperature', 0.7):g}")
+    show(answer.provider, f"{answer.model} · temp {answer.setup.get('temperature', 0.7):g}")
     with st.container(height=LANE_HEIGHT, border=False, key=f"lane-text-{answer.id}", autoscroll=answer.running):
         one.body(answer)
         one.failure(answer)

@@ -25,7 +25,7 @@ def menu(transcript: Transcript) -> None:
         st.download_button(
             "Export as Markdown",
             lambda: as_markdown(transcript),
-            safe_filename(conversation.title, ".md"),
+            safe_filename(conversation.title, "md"),
             "text/markdown",
             icon=":material/download:",
             key="export",

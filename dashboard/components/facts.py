@@ -21,12 +21,12 @@ _REASONS = {
 
 def line(answer: Answer) -> str:
     """`0.42 s first · 84 tok/s · 31 → 118 · $0.0004 · 1.9 s`, then how it ended when that is not the usual way."""
-    if answer.failure and answer.completion_tokens is None:
+    if answer.failure and not answer.completion_tokens:
         return f"failed after {numbers.seconds(answer.latency_ms)}"
     estimated = answer.running or answer.cost_kind is CostKind.ESTIMATED
     parts = [
         f"{numbers.seconds(answer.ttft_ms)} first",
-        numbers.rate(answer.tokens_per_second),
+        numbers.rate(answer.tokens_per_second) if answer.running or answer.tokens_per_second else "",
         numbers.tokens(answer.prompt_tokens, answer.completion_tokens, estimated),
         numbers.money(answer.cost_usd, answer.cost_kind if answer.latency_ms is not None else None),
         numbers.seconds(answer.latency_ms),

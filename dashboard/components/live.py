@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from conductor_core.answers import Exchange, Running
 
@@ -14,18 +15,28 @@ LONG_CHARACTERS = 4096
 """From this length on, drawing the text again costs the browser more than a slower pace costs the reader."""
 
 
+def place() -> DeltaGenerator:
+    """Where an ended answer goes: as deep in the page as a running one, so that the browser keeps what it shows."""
+    return st.container()
+
+
+def pace(exchange: Exchange) -> float:
+    """Seconds from one drawing to the next."""
+    long = any(len(answer.text) > LONG_CHARACTERS for answer in exchange.answers)
+    return LONG_REFRESH_SECONDS if long else REFRESH_SECONDS
+
+
 def watch(turn: Running, draw: Callable[[Exchange], None]) -> None:
     """Draws a turn until it ends, then reruns the page, which reads the saved answers."""
-    long = any(len(answer.text) > LONG_CHARACTERS for answer in turn.exchange().answers)
+    every = pace(turn.exchange())
 
-    @st.fragment(run_every=LONG_REFRESH_SECONDS if long else REFRESH_SECONDS)
+    @st.fragment(run_every=every)
     def panel() -> None:
-        running = turn.running
+        if not turn.running:
+            st.rerun()
         exchange = turn.exchange()
         draw(exchange)
-        if not running:
-            st.rerun()
-        if not long and any(len(answer.text) > LONG_CHARACTERS for answer in exchange.answers):
+        if pace(exchange) != every:
             st.rerun()
 
     panel()

@@ -117,7 +117,7 @@ def _connect_form(provider: BaseProvider) -> None:
                 st.form_submit_button("Use for this run", on_click=actions.save_key, args=(name, False))
     _refusal(name)
     home = runtime.get_conductor().settings.home
-    untrusted.caption(f"Saved in {home / '.env'}, which only you can read. It is never shown again.")
+    untrusted.caption(f"Saved in {home / '.env'}, which only you can read. A key is never shown again.")
 
 
 def _endpoint_form(place: str, provider: BaseProvider | None = None) -> None:

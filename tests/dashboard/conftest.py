@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pytest
 from conductor_core.bridge import Bridge
 from conductor_core.conductor import Conductor
 from dashboard import runtime
+from tests.beside import upstream_beside
 from tests.dashboard.app_pages.pages import Install
 from tests.installation import KEY, environment_for
 from tests.upstream import Upstream
@@ -19,16 +18,9 @@ from tests.upstream import Upstream
 
 @pytest.fixture
 def upstream() -> Iterator[Upstream]:
-    """The tests' upstream, reached from script threads: its loop runs in a thread."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    server = asyncio.run_coroutine_threadsafe(Upstream().__aenter__(), loop).result(5)
-    yield server
-    asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(5)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    """The tests' upstream, reached from script threads."""
+    with upstream_beside() as beside:
+        yield beside.upstream
 
 
 @pytest.fixture

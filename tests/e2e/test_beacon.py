@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +11,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Dialog, Page, Request, sync_playwright
 
+from scripts.browser import executable, launch_arguments
 from tests.serving import free_port, serving, streamlit_run
 
 pytestmark = pytest.mark.e2e
-
-CHROMIUM = "/usr/bin/chromium"
 
 
 @contextmanager
@@ -47,10 +45,8 @@ def _beacon() -> Iterator[tuple[str, list[str]]]:
 
 @contextmanager
 def _browser_page() -> Iterator[Page]:
-    # The sandbox of Chromium refuses to run as root, which containers often are.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        browser = playwright.chromium.launch(executable_path=executable(), args=launch_arguments())
         try:
             yield browser.new_page()
         finally:

@@ -6,6 +6,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Selectbox
 
 from conductor_core.kinds import LaneState
+from conductor_core.turns import LaneSetup
 from dashboard import runtime
 from tests.dashboard.app_pages.pages import (
     Install,
@@ -316,3 +317,21 @@ def test_an_interrupted_answer_says_what_happened(install: Install, upstream: Up
     assert "Grüße aus Köln" in words(again)
     assert again.info[0].value.startswith("Conductor was closed while this answer was running.")
     assert getattr(last_answer(conversation_of(page)), "state", None) is LaneState.INTERRUPTED
+
+
+def test_a_long_conversation_shows_its_latest_exchanges_first(install: Install, upstream: Upstream) -> None:
+    """What came before is one click away."""
+    install(upstream)
+    conversations = runtime.get_conductor().conversations
+    conversation_id = ""
+    for number in range(22):
+        prompt = f"number {number:02}"
+        turn = runtime.run(conversations.start_turn(prompt, [LaneSetup()], conversation_id=conversation_id or None))
+        runtime.run(turn.wait())
+        conversation_id = turn.conversation_id
+    page = opened("chat", c=conversation_id)
+    assert "number 09" not in words(page)
+    assert "number 10" in words(page)
+    page.button(key="unfold").click().run()
+    assert all(f"number {number:02}" in words(page) for number in range(22))
+    assert not [button for button in page.button if button.key == "unfold"]

@@ -84,7 +84,7 @@ def test_a_saved_key_is_in_the_file_and_nowhere_else(home: Path) -> None:
     assert KEY not in str(page)
     assert KEY not in str(page.session_state)
     assert KEY not in words(page)
-    assert "Key …cdef, from $CONDUCTOR" in words(start(home)).replace("\\", "")
+    assert "Key …cdef, saved in $CONDUCTOR_HOME/.env." in words(start(home)).replace("\\", "")
 
 
 def test_a_key_for_this_run_is_written_nowhere(home: Path) -> None:

@@ -47,6 +47,26 @@ def test_a_title_keeps_its_direction_to_itself() -> None:
     assert isolated("Grüße 日本") == "Grüße 日本"
 
 
+def _table() -> None:
+    from dashboard.components import untrusted
+
+    untrusted.table(
+        [{"Provider": "a | b\nc", "State": "<b>x</b>"}, {"Provider": "![x](http://e.example/x)", "State": ""}]
+    )
+
+
+def test_a_tables_cells_read_as_they_were_written() -> None:
+    """A parser for GitHub's markdown finds one table of exactly these cells, whatever they hold."""
+    page = AppTest.from_function(_table).run(timeout=10)
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(page.markdown[0].value)
+    cells = [token.children or [] for token in tokens if token.type == "inline"]
+    assert tokens[0].type == "table_open"
+    assert {child.type for children in cells for child in children} <= {"text", "text_special"}
+    assert ["".join(child.content for child in children) for children in cells] == [
+        "Provider", "State", "a | b c", "<b>x</b>", "![x](http://e.example/x)", "",
+    ]  # fmt: skip
+
+
 def _page() -> None:
     from dashboard.components import untrusted
 

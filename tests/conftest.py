@@ -1,0 +1,87 @@
+"""What every test gets: a home and a working folder of its own, a clean environment, a wall around the machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.configuration import set_hypothesis_home_dir
+
+from tests.isolation import ROOT, Wall, leaking
+
+SCALE = max(1, int(os.environ.get("CONDUCTOR_TEST_SCALE") or 1))
+"""How many times more random examples and rounds than in `make test`; `make test-long` sets it."""
+
+_wall = Wall()
+
+
+def pytest_configure() -> None:
+    """Sets up what holds for the whole run, before any test module is imported."""
+    set_hypothesis_home_dir(ROOT / ".hypothesis")
+    settings.register_profile(
+        "conductor",
+        max_examples=20 * SCALE,
+        # Two cores shared with a browser: a slow example says nothing.
+        deadline=None,
+        # The fixtures below are reset once per test, and no property here minds.
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+    settings.load_profile("conductor")
+    # Read once per process and from the working folder: each test has its own, ours is in the checkout.
+    import streamlit.config
+
+    streamlit.config.get_config_options()
+    _wall.build()
+
+
+@pytest.fixture(scope="session")
+def scale() -> int:
+    """The factor for rounds and counts: 1 in `make test`, more in `make test-long`."""
+    return SCALE
+
+
+@pytest.fixture(autouse=True)
+def own_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty home, Conductor's folder in it, an empty working folder without a `.env`, no variable from outside."""
+    for name in leaking(os.environ):
+        monkeypatch.delenv(name)
+    home, work = tmp_path / "user", tmp_path / "work"
+    home.mkdir()
+    work.mkdir()
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(home))
+    monkeypatch.setenv("CONDUCTOR_HOME", str(home / ".conductor"))
+    monkeypatch.chdir(work)
+    # A process a test starts from there finds the project all the same.
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+
+@pytest.fixture
+def attempts() -> list[str]:
+    """What the running test tried to reach off this machine; one that means to empties the list."""
+    return _wall.attempts
+
+
+@pytest.fixture(autouse=True)
+def on_this_machine(attempts: list[str]) -> Iterator[None]:
+    """Fails a test that tried to leave the machine, also when the code under test swallowed the refusal."""
+    attempts.clear()
+    yield
+    assert not attempts, f"this test tried to leave the machine: {'; '.join(attempts)}"
+
+
+@pytest.fixture(autouse=True)
+def closed_pages() -> Iterator[None]:
+    """After a test that ran pages: their Conductor is closed and Streamlit's caches are empty."""
+    yield
+    runtime = sys.modules.get("dashboard.runtime")
+    if runtime is not None:
+        import streamlit
+
+        runtime.close()
+        streamlit.cache_data.clear()
+        streamlit.cache_resource.clear()

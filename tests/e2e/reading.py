@@ -1,0 +1,67 @@
+"""What a reader does on the pages and what they wait for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+WAIT_MS = 30_000
+"""Two cores shared with the browser, and a model to load."""
+
+
+def opened(browser: BrowserContext, url: str, heading: str = "Chat") -> Page:
+    """A tab with a page in it, drawn and connected."""
+    page = browser.new_page()
+    page.set_default_timeout(WAIT_MS)
+    page.goto(url)
+    page.get_by_role("heading", name=heading, exact=True).wait_for()
+    box(page).wait_for()
+    return page
+
+
+def box(page: Page) -> Locator:
+    """Where one writes."""
+    return page.get_by_test_id("stChatInputTextArea")
+
+
+def send(page: Page, text: str) -> None:
+    box(page).fill(text)
+    box(page).press("Enter")
+
+
+def copies(page: Page) -> Locator:
+    """The Copy button of every ended answer that has a text."""
+    return page.get_by_role("button", name="Copy this answer")
+
+
+def answered(page: Page, count: int = 1) -> None:
+    """Waits until that many answers stand complete on the page, and nothing runs."""
+    expect(copies(page)).to_have_count(count, timeout=WAIT_MS)
+    expect(page.locator(".st-key-stop")).to_have_count(0, timeout=WAIT_MS)
+
+
+def choose(page: Page, label: str, at: int = 0) -> None:
+    """Takes a provider from the picker; `at` is the lane."""
+    picker = page.locator('[class*="st-key-picker-"]').nth(at)
+    provider, model = picker.get_by_role("combobox").all()
+    provider.click()
+    page.get_by_role("option", name=label).click()
+    expect(provider).to_have_value(re.compile(re.escape(label)))
+    expect(model).to_be_enabled()
+
+
+def visit(page: Page, title: str) -> None:
+    """Another page, from the navigation."""
+    page.get_by_test_id("stSidebarNavLink").filter(has_text=title).click()
+    page.get_by_role("heading", name=title, exact=True).wait_for()
+
+
+def until(page: Page, condition: Callable[[], bool], what: str) -> None:
+    """Waits for something outside the browser while the browser goes on."""
+    for _ in range(WAIT_MS // 10):
+        if condition():
+            return
+        page.wait_for_timeout(10)
+    raise AssertionError(f"this never happened: {what}")
