@@ -116,6 +116,10 @@ class Conductor:
         await self._wire.close()
         await asyncio.to_thread(self.store.close)
 
+    async def recover(self, provider: str) -> None:
+        """Forgets what made a provider be passed over: its next call decides anew."""
+        self.gateway.breakers.recover_now(provider)
+
     def apply(self) -> None:
         """Puts the environment as it is now in force; on the loop. Calls that are running go on as they began.
 

@@ -78,6 +78,11 @@ def answer_again(conversation_id: str, lanes: Mapping[int, LaneSetup]) -> None:
             compare.lanes[index] = compare.lanes[index].model_copy(update=since)
 
 
+def recover(provider: str) -> None:
+    """Lets a provider that is passed over be asked again at once."""
+    runtime.run(runtime.get_conductor().recover(provider))
+
+
 def stop(conversation_id: str, lane: int | None = None) -> None:
     """Stops one running answer of a conversation, or all."""
     turn = _conversations().turn(conversation_id)

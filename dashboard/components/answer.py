@@ -13,6 +13,12 @@ from dashboard import runtime
 from dashboard.components import facts, numbers, untrusted
 
 
+def notices(answer: Answer) -> None:
+    """How the answer came about when not as asked: who failed, and who answers instead."""
+    for notice in answer.notices:
+        untrusted.caption(notice)
+
+
 def body(answer: Answer) -> None:
     """The text so far, or what is being waited for; thinking folded."""
     if answer.setup.get("first_turn"):

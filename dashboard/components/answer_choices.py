@@ -47,6 +47,9 @@ def _receipt(answer: Answer) -> None:
         )
         for other in answer.receipt["passed_over"]:
             untrusted.caption(f"Passed over: {other['label']}. {other['reason']}")
+        attempts = answer.receipt.get("attempts", [])
+        for number, attempt in enumerate(attempts if len(attempts) > 1 else [], 1):
+            untrusted.caption(f"Attempt {number}: {name_of(attempt['provider'])}. {attempt['sentence']}")
 
 
 def _again(answer: Answer, conversation_id: str) -> None:

@@ -98,6 +98,7 @@ def _prompt(exchange: Exchange) -> None:
 
 def _answer(answer: Answer, conversation_id: str, *, again_at: int | None) -> None:
     show(answer.provider, answer.model)
+    one.notices(answer)
     one.body(answer)
     one.failure(answer)
     one.figures(answer)

@@ -99,6 +99,7 @@ def _lanes(exchange: Exchange, compare: state.CompareState, comparison_id: str, 
 def _lane(answer: Answer, comparison_id: str, *, again_at: int | None) -> None:
     show(answer.provider, f"{answer.model} · temp {answer.setup.get('temperature', 0.7):g}")
     with st.container(height=LANE_HEIGHT, border=False, key=f"lane-text-{answer.id}", autoscroll=answer.running):
+        one.notices(answer)
         one.body(answer)
         one.failure(answer)
     one.figures(answer)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from conductor_core.answers import Answer
 from conductor_core.kinds import CostKind, FinishReason, LaneState
 from dashboard.components import numbers
@@ -38,6 +40,8 @@ def line(answer: Answer) -> str:
 
 def waiting(answer: Answer, loading_seconds: float | None) -> str:
     """What a person sees before the first token; the clock runs from one second on."""
+    if answer.waiting_until is not None:
+        return f"Trying again in {max(0.0, answer.waiting_until - time.monotonic()):.0f} s …"
     if loading_seconds is not None:
         return f"Loading the model … {loading_seconds:.0f} s"
     elapsed = (answer.latency_ms or 0.0) / 1000

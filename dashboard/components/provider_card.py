@@ -13,6 +13,7 @@ from conductor_core.kinds import Outcome, ProviderState
 from conductor_core.metrics.frames import Summary
 from conductor_core.metrics.words import error_words
 from conductor_core.models import ProviderStatus
+from dashboard import actions
 from dashboard.components import numbers, untrusted, who
 
 _SIGNS = {
@@ -35,6 +36,8 @@ def provider_card(status: ProviderStatus, figures: Summary | None, spark: Sequen
             who.show(status.name, "")
             state_badge(status.state)
         st.caption(untrusted.plain(status.reason))
+        if status.state is ProviderState.OPEN:
+            st.button("Recover now", key=f"recover-{status.name}", on_click=actions.recover, args=(status.name,))
         if figures is None:
             st.caption(f"{numbers.MISSING} No calls in this range.")
         else:
