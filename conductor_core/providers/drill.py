@@ -67,14 +67,14 @@ TEMPERAMENTS = {
     "drill_swift": Temperament("fast and dear", 0.25, 90.0, (3.0, 15.0)),
     "drill_steady": Temperament("slower and cheap", 0.7, 45.0, (0.1, 0.4), spread=0.1),
     "drill_flaky": Temperament(
-        "refuses every sixth call as too many, and every tenth by an internal error",
+        "refuses about every sixth call as one too many and fails at every tenth",
         0.4,
         60.0,
         (0.15, 0.6),
         mishaps=((0.16, Mishap(429, retry_after=4.0)), (0.1, Mishap(500))),
     ),
     "drill_cuts": Temperament(
-        "breaks off every third answer; its price is unknown", 0.5, 50.0, None, mishaps=((0.33, Mishap(after=8)),)
+        "breaks off about every third answer; its price is unknown", 0.5, 50.0, None, mishaps=((0.33, Mishap(after=8)),)
     ),
 }
 

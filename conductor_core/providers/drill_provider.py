@@ -173,9 +173,11 @@ class DrillProvider(BaseProvider):
     def _answer(self, prompt: Prompt) -> list[str]:
         """The answer's words, each with the space after it; a word is a token here."""
         asked = [message.text for message in prompt.messages if message.role == MessageRole.USER]
-        beginning = " ".join(asked[-1][:400].split()[:6])[:60] if asked else ""
+        whole = " ".join(asked[-1][:400].split()) if asked else ""
+        beginning = " ".join(whole.split()[:6])[:60]
+        beginning += " …" if beginning != whole else ""
         told = "\n\n".join(self._random.sample(_SENTENCES, 3))
-        text = f"This answer is simulated by {self.vendor.label}; no model read your prompt “{beginning} …”.\n\n{told}"
+        text = f"This answer is simulated by {self.vendor.label}; no model read your prompt “{beginning}”.\n\n{told}"
         return _words(text)
 
 
