@@ -25,10 +25,10 @@ COUNT_DECAY = 0.99
 """Each judged call weighs so much of the next one's in the success counts: about the last hundred calls …"""
 COUNT_SECONDS = 1800.0
 """… and half as much after this time."""
-DOUBT = 0.3
+DOUBT = 0.25
 """Faults come in bursts: after one, the next call is thought to fail with this probability, twice that after two …"""
 DOUBT_LONGEST = 0.9
-DOUBT_SECONDS = 15.0
+DOUBT_SECONDS = 45.0
 """… which halves in this time, or in twice as long with each further failure; a success ends it."""
 DOUBT_LONGEST_SECONDS = 300.0
 SHORTEST_ANSWER = 4

@@ -157,11 +157,16 @@ def _unseen(candidate: Candidate) -> str:
 def _expected(candidate: Candidate, job: Job) -> str:
     """What is expected of it for this job: `About 2.1 s and $0.0014 for this answer.`"""
     time, usd = candidate.expected_ms(job), candidate.expected_usd(job)
-    price = "at an unknown price" if usd is None else "free" if usd == 0 else f"${usd:.2g}"
     if time is None:
-        return f"Its time is not known yet, its price is {price}." if usd else "Its time is not known yet."
-    joint = " " if usd is None else ", " if usd == 0 else " and "
-    return f"About {seconds_words(time)}{joint}{price} for this answer."
+        price = "nor is its price" if usd is None else f"about ${usd:.2g} for this answer" if usd else "it is free"
+        return f"Its time is not known yet, {price}."
+    if usd is None:
+        return f"About {seconds_words(time)} for this answer, its price is not known."
+    return (
+        f"About {seconds_words(time)} for this answer, free."
+        if usd == 0
+        else (f"About {seconds_words(time)} and ${usd:.2g} for this answer.")
+    )
 
 
 def _number(count: int) -> str:

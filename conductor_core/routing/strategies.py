@@ -31,7 +31,7 @@ BLANK_MS = 3_000.0
 CROWDED = 1.03
 """Scores this close are equal as far as anybody can know: there the load decides, between two drawn at random
 (Mitzenmacher, "The power of two choices in randomized load balancing", 2001)."""
-CURIOUS_SHARE = 1 / 20
+CURIOUS_SHARE = 1 / 40
 """At most this share of requests goes to a provider only to see how it does now."""
 CURIOUS_SECONDS = 300.0
 """Each time a provider is unseen for so long, half of what spoke against it is doubted."""
