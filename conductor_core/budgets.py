@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from conductor_core.errors import ProviderError
-from conductor_core.kinds import Fault, Outcome
+from conductor_core.kinds import Outcome
 from conductor_core.pricing import FREE, Usage, estimate_tokens
 from conductor_core.providers.drill import DRILLS
 from conductor_core.settings import PREFIX, Settings
@@ -28,7 +28,7 @@ from conductor_core.settings import PREFIX, Settings
 if TYPE_CHECKING:
     from conductor_core.prompt import Prompt
     from conductor_core.providers.base import BaseProvider
-    from conductor_core.routing.candidates import Candidate, Job
+    from conductor_core.routing.candidates import Candidate, Job, Refusal
     from conductor_core.store.database import Store
 
 ALL = ""
@@ -209,6 +209,16 @@ class Budgets:
         """Reads what earlier calls cost, where a budget needs it; else the first call to be checked does."""
         if self._all:
             self._unreadable(self._periods(self._clock()))
+
+    @property
+    def any(self) -> bool:
+        """Whether there is any budget at all."""
+        return bool(self._all)
+
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """What AUTO's filter has to ask."""
+        return (self.refuses,) if self._all else ()
 
     def applies(self, provider: str) -> bool:
         """Whether any budget limits a provider."""
@@ -441,7 +451,7 @@ def _matching(budget: Budget, periods: tuple[_Period, ...]) -> _Period:
 
 
 def _error(provider: str, sentence: str) -> ProviderError:
-    return ProviderError(sentence, provider=provider, kind=Outcome.BUDGET, fault=Fault.NOT_SENT)
+    return ProviderError(sentence, provider=provider, kind=Outcome.BUDGET)
 
 
 def _lower(sentence: str) -> str:

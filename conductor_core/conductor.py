@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 import structlog
 
 from conductor_core import VERSION
-from conductor_core.configuration import Configuration, check_default_models
+from conductor_core.configuration import Configuration, check_budgets, check_default_models
 from conductor_core.conversations import Conversations
+from conductor_core.incidents import Step
 from conductor_core.kinds import ProviderState, Source
 from conductor_core.metrics.live import LiveMetrics, overall
 from conductor_core.models import ChatRequest, ChatResponse, ProviderStatus, SystemStatus
@@ -26,6 +27,9 @@ from conductor_core.routing.gateway import Gateway
 from conductor_core.routing.request import Request
 from conductor_core.settings import Environment, Settings, warnings
 from conductor_core.store.database import Store
+from conductor_core.store.records import Incident
+from conductor_core.webhook import VARIABLE as WEBHOOK_VARIABLE
+from conductor_core.webhook import Webhook
 
 SEED_CALLS = 20
 """Calls per provider read back at start, so that a restart does not forget who is healthy."""
@@ -48,6 +52,7 @@ class Conductor:
         catalog: which models each provider offers.
         configuration: changes keys, endpoints and default models while running.
         store: what is on disk, for reading.
+        webhook: where incidents are posted.
     """
 
     def __init__(
@@ -61,6 +66,7 @@ class Conductor:
         private: bool = True,
     ) -> None:
         self.settings = settings
+        self._private = private
         self.environment = environment
         self.store = store
         self.redactor = redactor
@@ -70,6 +76,9 @@ class Conductor:
         self.conversations = Conversations(store, self.gateway, redactor)
         self.catalog = Catalog(self.providers, asyncio.get_running_loop())
         self.configuration = Configuration(environment, self.providers, self.apply, private=private)
+        self.webhook = Webhook(wire, redactor)
+        self.gateway.incidents.on_change(self._post_incident)
+        self._apply_webhook(settings)
         self._wire = wire
         self._opened = time.monotonic()
 
@@ -87,6 +96,7 @@ class Conductor:
         environment = environment or Environment.read()
         settings = Settings.load(environment)
         check_default_models(settings, environment)
+        check_budgets(settings, environment)
         place = f"http://{settings.host}:{settings.port}"
         store = await asyncio.to_thread(Store.open, settings.home, durability=settings.durability, place=place)
         redactor = Redactor()
@@ -96,6 +106,7 @@ class Conductor:
         before = store.last_calls(SEED_CALLS)
         conductor.live.seed(before)
         conductor.gateway.seed(before)
+        await asyncio.to_thread(conductor.gateway.budgets.load)
         for warning in warnings(environment, _VENDORS_OWN):
             _log.warning(warning)
         return conductor
@@ -111,6 +122,8 @@ class Conductor:
     async def close(self) -> None:
         """Ends running answers as interrupted, saves everything, ends child processes and connections."""
         await self.conversations.close()
+        self.gateway.incidents.close()
+        await self.webhook.close()
         await self.catalog.close()
         await self.providers.close()
         await self._wire.close()
@@ -131,6 +144,7 @@ class Conductor:
         before = self._endpoints()
         self.providers.apply(settings)
         self.gateway.apply(settings)
+        self._apply_webhook(settings)
         for name, endpoint in self._endpoints().items():
             if before.get(name) != endpoint:  # another key or address, or a new drill: what was learnt is void
                 self.gateway.breakers.recover_now(name)
@@ -189,6 +203,15 @@ class Conductor:
         """Where every provider is reached, the drill's too: beginning or ending one changes nothing at the others."""
         names = [*self.providers.names(), *self.providers.drills()]
         return {name: self.providers.get(name).endpoint for name in names}
+
+    def _apply_webhook(self, settings: Settings) -> None:
+        """An address typed into Settings is only in a private installation the owner's word."""
+        found = self.environment.get(WEBHOOK_VARIABLE)
+        self.webhook.apply(settings.webhook_url, trusted=self._private or not (found and found.origin.typed))
+
+    def _post_incident(self, incident: Incident, step: Step) -> None:
+        if incident.provider not in self.providers.drills():
+            self.webhook.post(incident, step)
 
     def _status_of(self, provider: BaseProvider) -> ProviderStatus:
         missing = provider.endpoint.missing

@@ -54,7 +54,9 @@ class Target:
         self._urls: dict[str, URL] = {}
 
     def url(self, path: str) -> URL:
-        """`path` under the base URL, whose own path prefix and query stay."""
+        """`path` under the base URL, whose own path prefix and query stay; without a path the base URL itself."""
+        if not path:
+            return self._base
         if path not in self._urls:
             prefix = self._base.raw_path.rstrip("/")
             self._urls[path] = self._base.with_path(prefix + path, encoded=True, keep_query=True)

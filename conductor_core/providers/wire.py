@@ -127,6 +127,27 @@ class Wire:
             if response is not None:
                 response.close()
 
+    async def notify(self, target: Target, body: bytes, timeout: float) -> None:
+        """POSTs `body` to the target's address as it is, where nothing is expected back but a 2xx.
+
+        Args:
+            timeout: for all of it, in seconds.
+
+        Raises:
+            ProviderError: any fault.
+        """
+        response: aiohttp.ClientResponse | None = None
+        limit = aiohttp.ClientTimeout(total=timeout, sock_connect=min(timeout, self._settings.connect_timeout))
+        try:
+            response = await self._send("POST", target, "", body, limit)
+            if response.status // 100 != 2:
+                raise await _refusal(response, self.faults(target, ""))
+        except _CLIENT_FAULTS as error:
+            raise self.faults(target, "").of_exception(error, answering=response is not None) from error
+        finally:
+            if response is not None:
+                response.close()
+
     def faults(self, target: Target, model: str) -> Faults:
         """What turns this call's faults into errors."""
         return Faults(target, model, self._redactor)

@@ -10,6 +10,7 @@ from secrets import token_hex
 
 import structlog
 
+from conductor_core.budgets import Reservation
 from conductor_core.errors import ProviderError
 from conductor_core.kinds import FAILURES, CostKind, Fault, FinishReason, Outcome, Source
 from conductor_core.metrics.call import Call
@@ -43,13 +44,23 @@ class Attempt:
 
     Attributes:
         call: the row, filled in as the attempt goes on.
+        reservation: what the budgets hold for it.
         saved: resolved once the row as it stood last is committed.
         interrupted: the process ends, so being cancelled is no stop of the user's.
         out_of_time: asked of every cancellation: whether it is a deadline's.
     """
 
-    def __init__(self, provider: BaseProvider, prompt: Prompt, call: Call, store: Store, live: LiveMetrics) -> None:
+    def __init__(
+        self,
+        provider: BaseProvider,
+        prompt: Prompt,
+        call: Call,
+        store: Store,
+        live: LiveMetrics,
+        reservation: Reservation | None = None,
+    ) -> None:
         self.provider = provider
+        self.reservation = reservation
         self.prompt = prompt
         self.call = call
         self._store = store
@@ -77,8 +88,13 @@ class Attempt:
         strategy: str | None = None,
         number: int = 0,
         fallback_from: str | None = None,
+        reservation: Reservation | None = None,
     ) -> Attempt:
-        """Queues the running row. Await `saved` where a byte may only leave once it is committed."""
+        """Queues the running row, with what is reserved for it as its cost so far.
+
+        Await `saved` where a byte may only leave once it is committed.
+        """
+        reserved = reservation.usd if reservation else None
         call = Call(
             id=token_hex(16),
             request_id=request_id or token_hex(16),
@@ -91,9 +107,11 @@ class Attempt:
             model_served=None,
             strategy=strategy,
             fallback_from=fallback_from,
-            started_at=time.time_ns() // 1_000_000,
+            started_at=reservation.at if reservation else time.time_ns() // 1_000_000,
+            cost_usd=reserved,
+            cost_kind=CostKind.UNKNOWN if reserved is None else CostKind.ESTIMATED if reserved else CostKind.FREE,
         )
-        return cls(provider, prompt, call, store, live)
+        return cls(provider, prompt, call, store, live, reservation)
 
     async def complete(self) -> Completion:
         """The whole answer. Raises what the provider raises."""
@@ -155,7 +173,12 @@ class Attempt:
         call = self.call
         call.latency_ms, call.outcome = self.elapsed_ms, outcome
         call.cost_usd, call.cost_kind = 0.0, CostKind.FREE
-        self.saved = self._store.save_call(call)
+        self._save_end()
+
+    def _save_end(self) -> None:
+        if self.reservation:
+            self.reservation.settle(self.call.cost_usd)
+        self.saved = self._store.save_call(self.call)
 
     @property
     def elapsed_ms(self) -> float:
@@ -237,7 +260,7 @@ class Attempt:
             self._flight.end()
         self.provider.update_metrics(call.latency_ms, outcome not in FAILURES, call.error)
         self._live.record(call)
-        self.saved = self._store.save_call(call)
+        self._save_end()
 
     def _charge(self, usage: Usage) -> None:
         call = self.call

@@ -20,10 +20,11 @@ USUAL_ANSWER = 300
 
 
 class Job(NamedTuple):
-    """The expected size of one request, in tokens."""
+    """The expected size of one request, in tokens. `most_tokens`: what its answer may have; 0: nothing limits it."""
 
     prompt_tokens: int
     completion_tokens: int
+    most_tokens: int = 0
 
 
 class Candidate(NamedTuple):
@@ -166,7 +167,7 @@ def candidates_of(
 def job_of(prompt: Prompt, answer_tokens: float | None) -> Job:
     """The size to expect of a prompt and its answer: as long as answers are lately, within what the prompt allows."""
     usual = round(answer_tokens or USUAL_ANSWER) or 1
-    return Job(estimate_tokens(prompt.characters), min(usual, prompt.max_tokens or usual))
+    return Job(estimate_tokens(prompt.characters), min(usual, prompt.max_tokens or usual), prompt.max_tokens or 0)
 
 
 def sift(candidates: Sequence[Candidate], job: Job, limits: Limits = NO_LIMITS) -> Sifted:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from conductor_core.errors import ProviderError
+from conductor_core.budgets import Budgets, Reservation, highest_cost
+from conductor_core.errors import NobodyLeft, ProviderError
+from conductor_core.incidents import Incidents
 from conductor_core.kinds import SUCCESSES, Fault, Outcome, ProviderState, Source
 from conductor_core.metrics.call import Call
 from conductor_core.metrics.live import LiveMetrics, Standing
@@ -15,7 +17,7 @@ from conductor_core.routing.breaker import Breakers, CircuitState, Throttle
 from conductor_core.routing.bulkhead import Bulkheads
 from conductor_core.routing.request import Request
 from conductor_core.routing.retry import RetryBudget
-from conductor_core.routing.router import Router
+from conductor_core.routing.router import Route, Router
 from conductor_core.settings import Settings
 from conductor_core.store.database import Store
 
@@ -31,6 +33,8 @@ class Gateway:
         retries: how many retries each provider has left.
         bulkheads: the places of every provider, and of the process.
         throttle: for the only provider left.
+        budgets: what may be spent.
+        incidents: what is going wrong.
         settings: deadlines and limits; changed ones hold from the next request on.
     """
 
@@ -45,7 +49,18 @@ class Gateway:
         self.throttle = Throttle(self.rng.random)
         self.retries = RetryBudget()
         self.bulkheads = Bulkheads(settings)
-        self.router = Router(providers, live, standing=self.standing)
+        self.budgets = Budgets(settings, store, providers.label)
+        self.incidents = Incidents(store, providers.label)
+        self.budgets.on_stop(self.incidents.budget_stopped)
+        self._providers = providers
+        self.router = Router(
+            providers,
+            live,
+            settings.strategy,
+            pinned=frozenset(settings.auto_providers),
+            standing=self.standing,
+            refusals=self.budgets.refusals,
+        )
 
     def begin(
         self,
@@ -63,9 +78,9 @@ class Gateway:
 
         Raises:
             UnknownProvider, NotConfigured, InvalidRequest: as the router says.
-            ProviderError: too many requests are running, or the provider is not asked just now.
+            ProviderError: too many requests are running, the provider is not asked just now, or a budget is used up.
         """
-        route = self.router.route(name, prompt)
+        route = self._routed(name, prompt)
         route.provider.require_configured()
         if not self.bulkheads.admit():
             raise _full(route.provider, self.bulkheads.requests)
@@ -79,10 +94,15 @@ class Gateway:
         """Puts changed limits in force for the requests that come."""
         self.settings = self.bulkheads.settings = settings
         self.breakers.pause = settings.breaker_pause
+        self.budgets.apply(settings)
+        self.router.apply(settings.strategy, frozenset(settings.auto_providers))
+        self.router.refuse_by(*self.budgets.refusals)
+        self.incidents.budgets_changed(self.budgets.standing())
 
     def seed(self, calls: Iterable[Call]) -> None:
         """Takes in stored calls from before this start, oldest first."""
         self.breakers.seed(calls)
+        self.breakers.on_change(self.incidents.breaker_changed)  # what they opened or closed back then is no news
 
     def standing(self, provider: str, model: str | None) -> Standing:
         """How a provider stands for a model: its breaker first, else its live figures."""
@@ -94,11 +114,59 @@ class Gateway:
         return stands
 
     def recorded(self, call: Call) -> None:
-        """Tells breakers, retry budgets and throttle how an attempt ended."""
+        """Tells breakers, retry budgets, throttle and incidents how an attempt ended."""
         self.breakers.record(call)
+        self.incidents.call_ended(call)
         if call.outcome in SUCCESSES:
             self.retries.refund(call.provider)
             self.throttle.accepted(call.provider)
+
+    def affordable(self, providers: Sequence[BaseProvider], prompt: Prompt) -> list[BaseProvider]:
+        """Those of them whose budgets have room for a prompt and its answer."""
+        budgets = self.budgets
+        return [
+            provider
+            for provider in providers
+            if not budgets.applies(provider.name) or budgets.admits(provider.name, highest_cost(provider, prompt))
+        ]
+
+    def over_budget(self, provider: BaseProvider, prompt: Prompt) -> ProviderError | None:
+        """What keeps a prompt from a provider, when a budget does."""
+        return self.budgets.refused(provider.name, highest_cost(provider, prompt))
+
+    def reserve(self, provider: BaseProvider, prompt: Prompt) -> Reservation:
+        """Takes what an attempt may cost from the budgets.
+
+        Raises:
+            ProviderError: a budget has no room.
+        """
+        return self.budgets.reserve(provider.name, highest_cost(provider, prompt))
+
+    def fell_back(self, failed: Call, notices: Sequence[str]) -> None:
+        """Notes that another provider was asked than the one that failed first."""
+        at = failed.started_at + int(failed.latency_ms or 0.0)
+        self.incidents.fell_back(failed.provider, failed.model, at, " ".join(notices))
+
+    def _routed(self, name: str, prompt: Prompt) -> Route:
+        """The route, if budgets leave one; AUTO goes on with free providers alone only where the user wants it."""
+        try:
+            route = self.router.route(name, prompt)
+        except NobodyLeft:
+            everyone = self._providers.available()
+            if self.affordable(everyone, prompt):
+                raise
+            over_budget = self.over_budget(everyone[0], prompt)
+            assert over_budget
+            raise over_budget from None
+        if route.choice and self.budgets.any:
+            over = [self._providers.get(other.provider) for other in route.choice.passed_over]
+            costs = [(other.name, highest_cost(other, prompt)) for other in over]
+            for_nothing = all(highest_cost(provider, prompt) == 0.0 for provider in route.providers)
+            self.affordable(over, prompt)
+            why = self.budgets.stops_everyone([cost for cost in costs if cost[1] != 0.0]) if for_nothing else ""
+            if why:
+                raise ProviderError(why, provider=over[0].name, kind=Outcome.BUDGET)
+        return route
 
 
 def _full(provider: BaseProvider, running: int) -> ProviderError:

@@ -14,7 +14,7 @@ from functools import cached_property
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from conductor_core.errors import ProviderError
+from conductor_core.errors import ProviderError, StoreError
 from conductor_core.kinds import Fault, Outcome, Source
 from conductor_core.prompt import Prompt
 from conductor_core.providers import BaseProvider, Chunk, Completion
@@ -198,6 +198,8 @@ class Request:
         self.waiting_until = None
         if self.attempt.call.outcome is Outcome.RUNNING:
             self._unsent()
+        if self.attempt.call.fallback_from:
+            self._gateway.fell_back(self.attempts[0].call, self.notices)
         self._gateway.bulkheads.dismiss()
 
     async def _sent(self, attempt: Attempt, deadline: Deadline) -> AsyncGenerator[Chunk, None]:
@@ -234,6 +236,8 @@ class Request:
             ProviderError: there is none in time; the row says that nothing was sent.
         """
         attempt.out_of_time = deadline.struck
+        if attempt.reservation and attempt.reservation.binding:
+            await self._noted(attempt, deadline)
         bulkheads, provider = self._gateway.bulkheads, attempt.provider
         if bulkheads.enter(provider.name):
             return
@@ -253,6 +257,17 @@ class Request:
             raise error from crowded
         finally:
             self.queued = False
+
+    async def _noted(self, attempt: Attempt, deadline: Deadline) -> None:
+        """Under a budget nothing leaves before the row that holds what it may cost is committed."""
+        try:
+            async with asyncio.timeout(min(SAVE_SECONDS, deadline.left)):
+                await attempt.saved
+        except (TimeoutError, StoreError) as failure:
+            error = self._gateway.budgets.unkept(attempt.provider.name)
+            attempt.refuse(error)
+            self._gateway.breakers.release(attempt.provider.name, attempt.call.model)
+            raise error from failure
 
     def _left(self, attempt: Attempt) -> None:
         """Gives the place back and passes on how the attempt ended."""
@@ -300,6 +315,7 @@ class Request:
             return []
         asked = {attempt.provider.name for attempt in self.attempts}
         left = [provider for provider in self._route.providers if provider.name not in asked]
+        left = self._gateway.affordable(left, self._prompt)
         if not policy.larger:
             return left
         window = self.provider.context_window(self._prompt.model) or 0
@@ -353,6 +369,7 @@ class Request:
             self._gateway.live,
             number=len(self.attempts),
             fallback_from=before if before != provider.name else None,
+            reservation=self._gateway.reserve(provider, self._prompt),
             **self._facts,
         )
         attempt.interrupted = self.interrupted
@@ -360,7 +377,8 @@ class Request:
         self.attempts.append(attempt)
 
     def _admitted(self, order: Sequence[BaseProvider]) -> BaseProvider | None:
-        """The first one whose breaker lets the call through. If none does: the first that is not throttled."""
+        """The first that budget and breaker let the call through to. If no breaker does: the first not throttled."""
+        order = self._gateway.affordable(order, self._prompt)
         for provider in order:
             if self._gateway.breakers.allow(provider.name, self._model(provider)):
                 return provider
@@ -393,7 +411,10 @@ class Request:
         return next(a.provider.vendor.label for a in self.attempts if a.provider.name == name)
 
     def _not_asked(self, provider: BaseProvider) -> ProviderError:
-        """Nobody is left whose breaker or throttle lets the call through."""
+        """Nobody is left whom budget, breaker or throttle let the call through to."""
+        over_budget = self._gateway.over_budget(provider, self._prompt)
+        if over_budget:
+            return over_budget
         breakers = self._gateway.breakers
         circuit = breakers.state(provider.name, self._model(provider))
         why = circuit.sentence(breakers.now()) or f"{provider.vendor.label} is asked less often just now."

@@ -81,6 +81,11 @@ class Router:
             self._strategy, self._strategy_name = strategy_named(strategy), strategy
         self._limits = Limits(pinned, self._refusals)
 
+    def refuse_by(self, *refusals: Refusal) -> None:
+        """Puts other refusals in force."""
+        self._refusals = refusals
+        self._limits = Limits(self._limits.pinned, refusals)
+
     def route(self, name: str, prompt: Prompt) -> Route:
         """The route for one prompt.
 
@@ -102,5 +107,8 @@ class Router:
     def choose(self, prompt: Prompt) -> Choice:
         """AUTO's choice for one prompt. Raises as `route`."""
         job = job_of(prompt, self._live.answer_tokens)
-        found = candidates_of(self._providers.available(), self._live, job.prompt_tokens, self._standing)
-        return choose(self._strategy, found, job, self._random, self._limits)
+        providers, limits = self._providers.available(), self._limits
+        if limits.pinned and any(provider.vendor.simulated for provider in providers):
+            limits = Limits(refusals=limits.refusals)  # a drill is not about the user's own providers
+        found = candidates_of(providers, self._live, job.prompt_tokens, self._standing)
+        return choose(self._strategy, found, job, self._random, limits)
