@@ -15,16 +15,14 @@ from typing import Protocol, cast
 
 from conductor_core.kinds import Outcome
 from conductor_core.metrics.call import Call
-from conductor_core.metrics.live import LiveMetrics
+from conductor_core.metrics.live import LiveMetrics, Standing
 from conductor_core.prompt import Prompt
-from conductor_core.providers import BaseProvider, Chunk, Completion, Endpoint, Registry, Vendor
+from conductor_core.providers import BaseProvider, Chunk, Completion, Endpoint, Vendor
 from conductor_core.routing.breaker import Breakers
 from conductor_core.routing.candidates import Candidate, Job, candidates_of
 from conductor_core.routing.choice import choose
 from conductor_core.routing.gateway import Gateway
 from conductor_core.routing.strategies import FAILURE_MS, MS_PER_USD, strategy_named
-from conductor_core.settings import Settings
-from conductor_core.store.database import Store
 
 SCATTER = 0.35
 """Standard deviation of the logarithm of times: the 95th percentile is 1.8 times the median."""
@@ -177,28 +175,29 @@ class Ours:
         self, name: str, world: World, providers: Sequence[Simulated], live: LiveMetrics, rng: random.Random
     ) -> None:
         self.name = name
-        self._world, self._providers, self._live, self._random = world, providers, live, rng
+        self._world, self._providers, self.live, self._random = world, providers, live, rng
         self._strategy = strategy_named("balanced" if name == "random" else name)
-        nowhere, nobody = cast(Store, None), cast(Registry, None)  # no request is run, only its parts are
-        self._gateway = Gateway(nowhere, live, nobody, Settings(), rng)
-        self._gateway.breakers = Breakers(monotonic=lambda: world.now, wall=lambda: world.now)
+        self.breakers = Breakers(monotonic=lambda: world.now, wall=lambda: world.now)
 
     def choose(self, ask: Ask) -> str:
         there = set(self._world.there())
-        usual = round(self._live.answer_tokens or 300)
+        usual = round(self.live.answer_tokens or 300)
         offered = [provider for provider in self._providers if provider.name in there]
-        found = candidates_of(offered, self._live, ask.prompt, self._gateway.standing)
+        found = candidates_of(offered, self.live, ask.prompt, self._standing)
         order = list(choose(self._strategy, found, Job(ask.prompt, usual), self._random).order)
         if self.name == "random":
             self._random.shuffle(order)
-        admitted = (c.provider for c in order if self._gateway.breakers.allow(c.provider, "m"))
+        admitted = (c.provider for c in order if self.breakers.allow(c.provider, "m"))
         return next(admitted, order[0].provider)
+
+    def _standing(self, provider: str, model: str | None) -> Standing:
+        return Gateway.standing(cast(Gateway, self), provider, model)  # which only needs `breakers` and `live`
 
     def ended(self, answered: Answered, call: Call) -> None:
         """The live figures have it already; a refusal with a time cools the provider down, as in a request."""
-        self._gateway.recorded(call)
+        self.breakers.record(call)
         if answered.retry_after is not None:
-            self._gateway.breakers.cool(answered.provider, None, answered.retry_after, "It is rate-limited")
+            self.breakers.cool(answered.provider, None, answered.retry_after, "It is rate-limited")
 
 
 @dataclass

@@ -104,6 +104,14 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="The model used when none is named, e.g. __OPENAI; of your own endpoint __CUSTOM_<NAME>.",
     )
+    strategy: str = Field(
+        default="balanced",
+        description="How AUTO chooses: balanced, fastest, cheapest, most_reliable, round_robin, or your own order of "
+        "providers, comma-separated.",
+    )
+    auto_providers: list[str] = Field(
+        default_factory=list, description="The only providers AUTO may use, comma-separated; empty: all."
+    )
     connect_timeout: float = Field(default=5.0, gt=0, description="Longest wait for a connection, in seconds.")
     first_byte_timeout: float = Field(
         default=30.0, gt=0, description="Longest wait for the first byte of an answer, in seconds."
@@ -155,10 +163,21 @@ class Settings(BaseSettings):
     def _hide(cls, value: Any) -> Any:
         return Secret(value) if isinstance(value, str) else value
 
-    @field_validator("allowed_hosts", "local_models", mode="before")
+    @field_validator("allowed_hosts", "local_models", "auto_providers", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return _comma_separated(value)
+
+    @field_validator("strategy")
+    @classmethod
+    def _known_strategy(cls, value: str) -> str:
+        from conductor_core.routing.strategies import strategy_named  # which itself knows nothing of settings
+
+        try:
+            strategy_named(value)
+        except SettingsError as error:
+            raise ValueError(str(error).rstrip(".")) from error
+        return value
 
     @classmethod
     def settings_customise_sources(

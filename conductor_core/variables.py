@@ -20,6 +20,7 @@ _GROUPS = {
     "This installation": ("home", "host", "port", "password", "allowed_hosts", "durability", "drill"),
     "The local model": ("local_models", "local_threads"),
     "Your own endpoints, and models used when none is named": ("endpoints", "default_models"),
+    "AUTO": ("strategy", "auto_providers"),
     "Limits of a call": (
         "connect_timeout",
         "first_byte_timeout",

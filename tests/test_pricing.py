@@ -13,7 +13,15 @@ from genai_prices.data_snapshot import get_snapshot
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conductor_core.pricing import FREE, Usage, estimate_tokens, price, price_table_version
+from conductor_core.pricing import (
+    FREE,
+    Usage,
+    context_window,
+    estimate_tokens,
+    price,
+    price_table_version,
+    token_prices,
+)
 
 LISTED = [(provider.id, model.id) for provider in get_snapshot().providers for model in provider.models]
 TIMES = st.datetimes(datetime(2024, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001 (bounds are naive by its contract)
@@ -88,3 +96,23 @@ def test_importing_pricing_loads_no_price_table() -> None:
     """The table costs 0.2 s to import; only a first price may pay that."""
     code = "import sys, conductor_core.pricing; sys.exit('genai_prices' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_prices_per_token_are_those_of_the_whole_call() -> None:
+    """What a choice goes by and what a call is charged come from the same rates, tiers included."""
+    for model, tokens in (("gpt-4.1-mini", 1000), ("gemini-2.5-pro", 1000), ("gemini-2.5-pro", 300_000)):
+        price_list = "openai" if model.startswith("gpt") else "google"
+        prices = token_prices(price_list, model, tokens)
+        assert prices
+        usage = Usage(prompt_tokens=tokens, completion_tokens=500)
+        assert tokens * prices[0] + 500 * prices[1] == pytest.approx(price(price_list, model, usage))
+
+
+def test_unknown_stays_unknown_and_free_is_free() -> None:
+    """Neither a price nor a window is made up."""
+    assert token_prices(None, "m", 10) is None
+    assert token_prices("openai", "no-such-model", 10) is None
+    assert token_prices(FREE, "m", 10) == (0.0, 0.0)
+    assert context_window("openai", "no-such-model") is None
+    assert context_window(FREE, "m") is None
+    assert context_window("anthropic", "claude-haiku-4-5") == 200_000

@@ -100,6 +100,14 @@ def test_an_endpoint_without_an_address_names_what_is_missing(tmp_path: Path) ->
     assert "sk-box" not in sentence
 
 
+def test_a_strategy_is_one_of_the_known_or_an_order_of_providers(tmp_path: Path) -> None:
+    """A misspelt one is refused at the start, not at the first prompt; what was written is not repeated."""
+    assert Settings.load(read(tmp_path, "", CONDUCTOR_STRATEGY="openai, gemini")).strategy == "openai, gemini"
+    sentence = refusal(tmp_path, "CONDUCTOR_STRATEGY=sk-0123\n")
+    assert ".env:1:CONDUCTOR_STRATEGY: there is no such strategy. Known: balanced, fastest," in sentence
+    assert "sk-0123" not in sentence
+
+
 def test_the_home_is_not_set_in_its_own_file(tmp_path: Path) -> None:
     """A folder that says it lies elsewhere is refused."""
     (tmp_path / "home").mkdir()

@@ -264,10 +264,8 @@ def strategy_named(name: str) -> Strategy:
     chain = [part.strip() for part in name.split(",") if part.strip()]
     if "," in name and chain:
         return Chain(chain)
-    raise SettingsError(
-        f"There is no strategy named {name[:40]!r}. Known: {', '.join(STRATEGIES)}, or your own order of providers, "
-        "comma-separated."
-    )
+    known = ", ".join(STRATEGIES)
+    raise SettingsError(f"there is no such strategy. Known: {known}, or your own order of providers, comma-separated.")
 
 
 def success_bound(successes: float, failures: float) -> float:

@@ -232,6 +232,48 @@ def test_readers_on_other_threads_see_whole_figures(live: LiveMetrics) -> None:
     writer.join()
 
 
+def test_facts_are_of_one_model_of_one_provider(live: LiveMetrics, clock: Clock) -> None:
+    """What one model does says nothing about another; stored calls count, at their age."""
+    live.seed([replace(OK, model="slow", ttft_ms=9000.0, latency_ms=9600.0, started_at=int((WALL - 60) * 1000))])
+    live.record(OK)
+    clock.passed += 5
+    slow, fast, none = live.facts([("gemini", "slow"), ("gemini", "m"), ("openai", "m")])
+    assert (slow.ttft_ms, fast.ttft_ms, none.ttft_ms) == (9000.0, 200.0, None)
+    assert slow.idle_s == pytest.approx(55.4)
+    assert (fast.idle_s, none.idle_s, slow.failures) == (5.0, None, 0.0)
+    assert fast.successes == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_call_under_way_is_a_fact_too(live: LiveMetrics, clock: Clock) -> None:
+    """It counts from its begin to its end, though it is recorded only afterwards."""
+    flight = live.begin("gemini", "m")
+    clock.passed += 3
+    assert (live.facts([("gemini", "m")])[0].in_flight, live.facts([("gemini", "m")])[0].waiting_ms) == (1, 3000.0)
+    assert live.figures("gemini").calls == 0
+    flight.end()
+    assert live.facts([("gemini", "m")])[0].in_flight == 0
+
+
+def test_the_usual_size_of_an_answer_is_learnt(live: LiveMetrics) -> None:
+    """From answers of every provider; failures and unknown sizes leave it as it is."""
+    assert live.answer_tokens is None
+    for call in (OK, replace(OK, provider="openai", completion_tokens=130), TIMEOUT, replace(OK, completion_tokens=0)):
+        live.record(call)
+    assert live.answer_tokens == pytest.approx(35.0)
+
+
+def test_a_kept_standing_is_dropped_when_time_changes_it(live: LiveMetrics, clock: Clock) -> None:
+    """Asked before and after each turn of the clock, the state is what a fresh look gives."""
+    live.record(TIMEOUT)
+    clock.passed += 1800
+    live.record(OK)
+    assert live.state("gemini").reason == "1 of the last 2 calls failed, lately: timed out."
+    clock.passed += 1801
+    assert live.state("gemini").reason == "The only recent call succeeded."
+    clock.passed += 1800
+    assert live.state("gemini").state is ProviderState.UNKNOWN
+
+
 def test_the_public_status_carries_the_figures(live: LiveMetrics) -> None:
     """`ProviderStatus` is filled from the same figures, and says unhealthy once AUTO passes it over."""
     live.record(OK)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conductor_core.conductor import Conductor
-from conductor_core.errors import InvalidRequest, UnknownProvider
+from conductor_core.errors import InvalidRequest, SettingsError, UnknownProvider
 from conductor_core.models import MessageRole
 from conductor_core.prompt import Message, Prompt
 from conductor_core.routing.router import Router
@@ -42,8 +42,40 @@ async def test_auto_says_who_and_why(router: Router) -> None:
     """The receipt names the winner and all it was chosen from."""
     route = router.route("auto", prompt())
     assert route.receipt
-    assert (route.provider.name, route.strategy, route.receipt["winner"]) == ("openai", "auto", "openai")
+    assert (route.provider.name, route.strategy, route.receipt["winner"]) == ("openai", "balanced", "openai")
     assert [candidate["provider"] for candidate in route.receipt["candidates"]] == ["openai", "anthropic", "local"]
+
+
+async def test_the_route_goes_on_where_the_winner_fails(router: Router) -> None:
+    """Every usable provider follows, in the order of the choice, for whoever falls back."""
+    route = router.route("auto", prompt())
+    assert [provider.name for provider in route.providers] == ["openai", "anthropic", "local"]
+
+
+async def test_strategy_and_pins_are_the_settings(conductor: Conductor) -> None:
+    """An order of one's own, and only those who may be used; changed settings hold from the next prompt on."""
+    router = Router(conductor.providers, conductor.live, "anthropic,openai")
+    assert router.route("auto", prompt()).provider.name == "anthropic"
+    router.apply("balanced", frozenset({"local"}))
+    route = router.route("auto", prompt())
+    assert [provider.name for provider in route.providers] == ["local"]
+    assert route.receipt
+    assert [other["provider"] for other in route.receipt["passed_over"]] == ["openai", "anthropic"]
+    with pytest.raises(SettingsError):
+        router.apply("best")
+
+
+async def test_running_calls_and_prices_are_seen(conductor: Conductor) -> None:
+    """The receipt shows what the choice knew: calls in flight, the price of this prompt, the window."""
+    flight = conductor.live.begin("openai", "gpt-4.1-mini")
+    route = Router(conductor.providers, conductor.live).route("auto", prompt())
+    flight.end()
+    assert route.receipt
+    found = {candidate["provider"]: candidate for candidate in route.receipt["candidates"]}
+    assert found["openai"]["in_flight"] == 1
+    assert found["openai"]["context_window"] > 100_000
+    assert 0 < found["openai"]["expected_usd"] < found["anthropic"]["expected_usd"]
+    assert (found["local"]["expected_usd"], found["local"]["context_window"]) == (0.0, 2048)
 
 
 async def test_auto_takes_no_model(router: Router) -> None:

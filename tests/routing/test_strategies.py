@@ -90,7 +90,7 @@ def test_who_is_worse_in_everything_never_wins(
     name: str, ttft: float, pace: float, successes: float, failures: float, price: float, worse: float
 ) -> None:
     """Slower, dearer and less reliable at once is never preferred; nobody being curious, as both were just seen."""
-    better = {"ttft_ms": ttft, "tokens_per_second": pace, "successes": successes, "failures": failures}
+    better: dict[str, Any] = {"ttft_ms": ttft, "tokens_per_second": pace, "successes": successes, "failures": failures}
     good = known("good", **better, prompt_price=price, completion_price=price)
     bad = known(
         "bad",
