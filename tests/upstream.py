@@ -8,7 +8,10 @@ call by `upstream.behaviour` or `POST /_behaviour` with those words as the body:
     delay-MS        wait before the first byte
     gap-MS          wait before every piece of a stream
     silent          take the request and never answer
-    status-NNN      answer with this status and the vendor's error object; with wait-S also Retry-After
+    status-NNN      answer with this status and the vendor's error object, or with html a web page; what it asks to
+                    wait: wait-S or waitms-MS in its headers, date-S or past as a date by a clock an hour fast, info-S
+                    in Google's details; quota says that no credit is left
+    first-N         only the first N calls of the model misbehave
     error-N         after N pieces an error object inside the stream
     stall-N         after N pieces nothing more, the connection stays open
     cut-N           after N pieces the connection is reset
@@ -16,6 +19,8 @@ call by `upstream.behaviour` or `POST /_behaviour` with those words as the body:
     bad-N           N pieces that are not JSON, before the good ones
     badend          the last event is cut in its middle
     bytes           every byte of the stream is a write of its own
+    drip-MS         … and comes so long after the one before
+    same            every word is the same one
     halves          characters outside the basic plane arrive as two halves, escaped, in two pieces
     unfinished      no finish reason, though the stream is closed as it should be
     uncounted       no usage
@@ -39,11 +44,13 @@ import re
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from types import TracebackType
 from typing import Any, Self
 
 _KNOBS = (
-    "words|delay|gap|silent|status|wait|error|stall|cut|end|badend|bad|bytes|halves|unfinished|uncounted|length|filter"
+    "words|delay|gap|drip|same|first|silent|status|waitms|wait|date|past|info|quota|error|stall|cut|end|badend|bad|bytes|halves|unfinished|uncounted|length|filter"
     "|thinking|crlf|big|html|garbage|redirect|hang"
 )
 _KNOB = re.compile(rf"(?<![a-z0-9])({_KNOBS})(?:-(\d+))?(?![a-z0-9])")
@@ -74,6 +81,8 @@ class Plan:
         """The answer's text, word by word."""
         if "big" in self:
             return ["x" * (self.get("big") * 1024)] * self.get("words", 12)
+        if "same" in self:
+            return ["ha "] * self.get("words", 12)
         return [self.says[i % len(self.says)] + " " for i in range(self.get("words", 12))]
 
     @property
@@ -408,7 +417,10 @@ class _Connection(asyncio.Protocol):
         if dialect is None:
             self._send(404, b"not found", "text/plain")
             return
-        await self._carry_out(Plan.of(f"{model} {self._upstream.behaviour}", self._upstream.says), dialect, received)
+        plan = Plan.of(f"{model} {self._upstream.behaviour}", self._upstream.says)
+        if "first" in plan and sum(one.model == model for one in self._upstream.requests) > plan.get("first"):
+            plan = Plan.of("", self._upstream.says)
+        await self._carry_out(plan, dialect, received)
         received.answered.set()
 
     async def _carry_out(self, plan: Plan, dialect: Dialect, received: Received) -> None:
@@ -417,8 +429,7 @@ class _Connection(asyncio.Protocol):
         if "silent" in plan:
             await asyncio.Event().wait()
         if "status" in plan:
-            extra = f"Retry-After: {plan.get('wait')}\r\n" if "wait" in plan else ""
-            self._send_json(plan.get("status"), dialect.error(plan.get("status")), extra)
+            self._refuse(plan, dialect)
         elif "redirect" in plan:
             self._send(302, b"", "text/plain", f"Location: {self._upstream.elsewhere}\r\n")
         elif "html" in plan:
@@ -437,6 +448,17 @@ class _Connection(asyncio.Protocol):
             await asyncio.Event().wait()
         else:
             self._send_json(200, dialect.whole(plan, received.model))
+
+    def _refuse(self, plan: Plan, dialect: Dialect) -> None:
+        answer = dialect.error(plan.get("status"))
+        if "quota" in plan:
+            answer["error"]["code"] = "insufficient_quota"
+        if "info" in plan:
+            answer["error"]["details"] = [{"@type": "google.rpc.RetryInfo", "retryDelay": f"{plan.get('info')}s"}]
+        if "html" in plan:
+            self._send(plan.get("status"), PAGE, "text/html; charset=utf-8", _asked_wait(plan))
+        else:
+            self._send_json(plan.get("status"), answer, _asked_wait(plan))
 
     async def _stream(self, plan: Plan, dialect: Dialect, model: str) -> None:
         self._transport.write(
@@ -457,6 +479,11 @@ class _Connection(asyncio.Protocol):
             if "badend" in plan and position == len(before) + len(text) - 1:
                 self._piece(data[: len(data) // 2], plan)
                 break
+            if "drip" in plan and position >= len(before):
+                for place in range(len(data)):
+                    await asyncio.sleep(plan.get("drip") / 1000)
+                    self._piece(data[place : place + 1], plan)
+                continue
             self._piece(data, plan)
             await asyncio.sleep(0)
         self._piece(dialect.closing(), plan)
@@ -499,6 +526,19 @@ class _Connection(asyncio.Protocol):
     def _send(self, status: int, body: bytes, content_type: str, extra: str = "") -> None:
         head = f"HTTP/1.1 {status} Any\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n{extra}\r\n"
         self._transport.write(head.encode() + body)
+
+
+def _asked_wait(plan: Plan) -> str:
+    """The headers that ask to wait."""
+    if "waitms" in plan:
+        return f"retry-after-ms: {plan.get('waitms')}\r\n"
+    if "wait" in plan:
+        return f"Retry-After: {plan.get('wait')}\r\n"
+    if "date" in plan or "past" in plan:
+        now = datetime.now(UTC) + timedelta(hours=1)
+        until = now + timedelta(seconds=plan.get("date", -3600))
+        return f"Date: {format_datetime(now, True)}\r\nRetry-After: {format_datetime(until, True)}\r\n"
+    return ""
 
 
 async def _serve(port: int) -> None:
