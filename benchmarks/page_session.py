@@ -26,7 +26,8 @@ class PageSession:
         query: what follows the address's question mark.
 
     Attributes:
-        changes: when a text on the page changed, by the text's place; seconds of `time.perf_counter`.
+        drawn: when a text on the page was drawn, by the text's place; seconds of `time.perf_counter`.
+        changes: when it was drawn differently from before.
         received: bytes so far.
         box: the message box's widget id.
         fragment_runs: how often a fragment has been drawn so far.
@@ -40,6 +41,7 @@ class PageSession:
         self._timers: dict[str, asyncio.Task[None]] = {}
         self._texts: dict[tuple[int, ...], str] = {}
         self._finished = asyncio.Event()
+        self.drawn: dict[tuple[int, ...], list[float]] = {}
         self.changes: dict[tuple[int, ...], list[float]] = {}
         self.received = 0
         self.box = ""
@@ -115,9 +117,12 @@ class PageSession:
         element = delta.new_element
         if element.WhichOneof("type") == "chat_input":
             self.box = element.chat_input.id
-        if element.WhichOneof("type") == "markdown" and self._texts.get(place) != element.markdown.body:
-            self._texts[place] = element.markdown.body
-            self.changes.setdefault(place, []).append(time.perf_counter())
+        if element.WhichOneof("type") == "markdown":
+            now = time.perf_counter()
+            self.drawn.setdefault(place, []).append(now)
+            if self._texts.get(place) != element.markdown.body:
+                self._texts[place] = element.markdown.body
+                self.changes.setdefault(place, []).append(now)
 
     def _start_timer(self, fragment: str, interval: float) -> None:
         if fragment not in self._timers:

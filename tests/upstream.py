@@ -355,8 +355,11 @@ class Upstream:
     ) -> None:
         assert self._server is not None
         self._server.close()
-        for connection in list(self._open):
-            connection.abort()
+        # A connection accepted just now takes the loop a few turns until it is there to be ended, and to be gone.
+        for _ in range(8):
+            for connection in list(self._open):
+                connection.abort()
+            await asyncio.sleep(0)
         await self._server.wait_closed()
 
     def opened(self, connection: _Connection) -> None:

@@ -74,7 +74,7 @@ def _unfolded(earlier: Sequence[Exchange], conversation_id: str) -> Sequence[Exc
     if not folded or chat.unfolded == conversation_id:
         return earlier
     st.button(
-        f"Show {folded} earlier questions",
+        untrusted.plain(f"Show {folded} earlier questions"),
         icon=":material/unfold_more:",
         key="unfold",
         type="tertiary",
