@@ -2,101 +2,113 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
+from tests.e2e.reading import WAIT_MS, choose, send, visit
 from tests.serving import free_port, serving, streamlit_run
 
 pytestmark = pytest.mark.e2e
 
-CHROMIUM = "/usr/bin/chromium"
-WAIT_MS = 30_000
 MARK = "Drill: answers are simulated"
 QUICK = {"CONDUCTOR_BREAKER_PAUSE": "4", "CONDUCTOR_RETRY_BASE": "0.01"}
 """A breaker that lets a call through again while the reader still watches."""
+QUESTIONS = 8
+"""AUTO now and then asks somebody else first, to learn how that one does."""
 
 
-@pytest.fixture
-def page(tmp_path: Path) -> Iterator[Page]:
-    """A tab at an installation nobody has used yet."""
+def test_one_is_killed_and_comes_back(browser: BrowserContext, tmp_path: Path) -> None:
+    """The next answers are others', the thread and the receipt say why, Health counts down, one call closes it."""
     port = free_port()
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with serving(streamlit_run(port), port, tmp_path / "home", **QUICK) as served, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        opened = browser.new_page(viewport={"width": 1280, "height": 800})
-        opened.set_default_timeout(WAIT_MS)
-        opened.goto(f"{served.url}/health")
-        yield opened
-        browser.close()
-        assert "page_failed" not in served.log.read_text()
+    with serving(streamlit_run(port), port, tmp_path / "home", **QUICK) as served:
+        page = _in_a_drill(browser, f"{served.url}/health")
+        killed, asked = _favourite(page)
+        _tell(page, killed, "failing")
+        _ask_until_told(page, killed, asked)
+        _is_passed_over(page, killed)
+        _tell(page, killed, "as usual")
+        _closed_by_one_call(page, killed)
+        page.get_by_role("button", name="End the drill").click()
+        expect(page.get_by_text("No calls yet.")).to_be_visible(timeout=WAIT_MS)
+        expect(page.get_by_text(MARK)).to_have_count(0)
 
 
-def visit(page: Page, title: str) -> None:
-    page.get_by_test_id("stSidebarNavLink").filter(has_text=title).click()
-    page.get_by_role("heading", name=title, exact=True).wait_for()
-    expect(page.get_by_text(MARK)).to_be_visible()
+def _in_a_drill(browser: BrowserContext, health: str) -> Page:
+    """From Health before any call, as somebody new would begin."""
+    page = browser.new_page()
+    page.set_default_timeout(WAIT_MS)
+    page.goto(health)
+    page.get_by_role("button", name="Run a drill").click()
+    page.get_by_role("heading", name="Chat", exact=True).wait_for()
+    expect(page.get_by_text(MARK)).to_be_visible(timeout=WAIT_MS)
+    return page
 
 
-def ask(page: Page, count: int) -> str:
+def _favourite(page: Page) -> tuple[str, int]:
+    """Asks AUTO until it has tried everybody and stays with one; returns that one and how many answers there are."""
+    answered = [_ask(page, 1)]
+    while len(answered) < 2 or answered[-1] != answered[-2]:
+        assert answered[-1].startswith("Drill · ")
+        assert len(answered) < QUESTIONS, answered
+        answered.append(_ask(page, len(answered) + 1))
+    return answered[-1], len(answered)
+
+
+def _ask_until_told(page: Page, killed: str, asked: int) -> None:
+    """Asks AUTO until it tried the killed one; all the while others answer."""
+    visit(page, "Chat")
+    notice = page.get_by_text(re.compile(rf"^{killed} .+; answered by Drill · \w+\.$"))
+    for count in range(asked + 1, asked + QUESTIONS):
+        assert _ask(page, count) != killed
+        if notice.count():
+            why, attempt = page.get_by_role("button", name="why").last, page.get_by_text(f"Attempt 1: {killed}.")
+            why.click()
+            expect(attempt).to_be_visible()
+            why.click()
+            expect(attempt).not_to_be_visible()
+            return
+    raise AssertionError(f"AUTO never tried {killed}")
+
+
+def _is_passed_over(page: Page, killed: str) -> None:
+    """Asked by its name it fails as often as it may; then its card has the reason, and the seconds go down."""
+    page.get_by_role("button", name="New chat").click()
+    expect(_answers(page)).to_have_count(0, timeout=WAIT_MS)
+    choose(page, killed)
+    _ask(page, 1)
+    visit(page, "Health")
+    everything = page.locator("body")
+    expect(everything).to_contain_text(f"{killed} open", timeout=WAIT_MS)
+    expect(everything).to_contain_text(re.compile(r"lately: unavailable \(503\)\. Passed over for \d+ s\."))
+    expect(everything).to_contain_text(f"{killed} recovering", timeout=WAIT_MS)
+
+
+def _closed_by_one_call(page: Page, killed: str) -> None:
+    visit(page, "Chat")
+    assert _ask(page, 2) == killed
+    visit(page, "Health")
+    expect(page.locator("body")).to_contain_text(f"{killed} degraded", timeout=WAIT_MS)
+
+
+def _ask(page: Page, count: int) -> str:
     """Asks, waits until that many answers stand, and returns who gave the last one."""
-    box = page.get_by_test_id("stChatInputTextArea")
-    box.fill("Who is there?")
-    box.press("Enter")
-    expect(answers(page)).to_have_count(count, timeout=WAIT_MS)
+    send(page, "Who is there?")
+    expect(_answers(page)).to_have_count(count, timeout=WAIT_MS)
     expect(page.locator(".st-key-stop")).to_have_count(0, timeout=WAIT_MS)
-    return answers(page).last.inner_text()
+    return _answers(page).last.inner_text()
 
 
-def answers(page: Page) -> Locator:
+def _answers(page: Page) -> Locator:
     return page.locator(".st-key-thread .who b")
 
 
-def choose(page: Page, label: str) -> None:
-    picker = page.locator('[class*="st-key-picker-"]').get_by_role("combobox").first
-    picker.click()
-    page.get_by_role("option", name=label).click()
-    expect(picker).to_have_value(re.compile(re.escape(label)))
-
-
-def tell(page: Page, label: str, behaviour: str) -> None:
+def _tell(page: Page, label: str, behaviour: str) -> None:
     """In Settings, makes a simulated provider do something from now on."""
     visit(page, "Settings")
+    expect(page.get_by_text(MARK)).to_be_visible(timeout=WAIT_MS)
     control = page.locator(f".st-key-behaviour-drill_{label.removeprefix('Drill · ')}")
     control.get_by_role("radio", name=behaviour).click()
-    expect(control.get_by_role("radio", name=behaviour)).to_be_checked()
-
-
-def test_one_is_killed_and_comes_back(page: Page) -> None:
-    """Another answers, Health shows the reason and counts down, and one call closes the breaker."""
-    page.get_by_role("button", name="Run a drill").click()
-    page.get_by_role("heading", name="Chat", exact=True).wait_for()
-    expect(page.get_by_text(MARK)).to_be_visible()
-    killed = ask(page, 1)
-    assert killed.startswith("Drill · ")
-
-    tell(page, killed, "failing")
-    visit(page, "Chat")
-    assert ask(page, 2) != killed
-    choose(page, killed)
-    ask(page, 3)
-    expect(page.locator(".st-key-thread")).to_contain_text("not available right now (503)")
-
-    visit(page, "Health")
-    expect(page.locator("body")).to_contain_text(f"{killed} open")
-    expect(page.locator("body")).to_contain_text(re.compile(r"lately: unavailable \(503\)\. Passed over for \d+ s\."))
-    expect(page.locator("body")).to_contain_text(f"{killed} recovering", timeout=WAIT_MS)
-
-    tell(page, killed, "as usual")
-    visit(page, "Chat")
-    assert ask(page, 4) == killed
-    visit(page, "Health")
-    expect(page.locator("body")).to_contain_text(f"{killed} degraded")
-
-    page.get_by_role("button", name="End the drill").click()
-    expect(page.get_by_text("No calls yet.")).to_be_visible()
-    expect(page.get_by_text(MARK)).to_have_count(0)
+    expect(control.get_by_role("radio", name=behaviour)).to_be_checked(timeout=WAIT_MS)
