@@ -61,7 +61,7 @@ def test_a_prompt_is_answered_and_its_facts_are_shown(install: Install, upstream
     assert "<b>OpenAI</b> <small>gpt-4.1-mini</small>" in said
     assert ANSWER in " ".join(said.split())
     assert "· 7 → 12 · \\$0.000022 · " in said
-    assert "OpenAI: first in the list of two not tried yet." in said
+    assert "OpenAI: not tried yet; one of three that can be used." in said
     assert runtime.get_conductor().store.conversation(conversation_of(page)).title == "Hello there"
 
 
@@ -107,10 +107,10 @@ def test_while_nothing_has_arrived_it_says_what_it_waits_for(install: Install, u
 def test_a_failure_is_a_sentence_with_two_ways_on(install: Install, upstream: Upstream) -> None:
     """Who, what and what upstream said; Retry answers the same prompt, which was kept."""
     install(upstream)
-    upstream.behaviour = "status-401"
+    upstream.behaviour = "status-400"
     page = ask(opened("chat"), "Hello there")
-    assert page.error[0].value.startswith("OpenAI refused the key (401). Check OPENAI\\_API\\_KEY in Settings.")
-    assert "synthetic 401" in page.code[0].value
+    assert page.error[0].value.startswith("OpenAI refused the request (400). Its reason is below")
+    assert "synthetic 400" in page.code[0].value
     assert "Request " in words(page)
     assert page.menu_button[0].label == "Use another"
     upstream.behaviour = ""
@@ -122,7 +122,7 @@ def test_a_failure_is_a_sentence_with_two_ways_on(install: Install, upstream: Up
 
 def test_another_provider_takes_over_with_its_own_model(install: Install, upstream: Upstream) -> None:
     """After a failure the same prompt goes to the provider chosen, not the model that failed."""
-    install(upstream, CONDUCTOR_DEFAULT_MODELS__OPENAI="any-status-500")
+    install(upstream, CONDUCTOR_DEFAULT_MODELS__OPENAI="any-status-400")
     page = ask(opened("chat"), "Hello there")
     page.menu_button[0].click("anthropic").run()
     said = words(answered(page))

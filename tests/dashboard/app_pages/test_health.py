@@ -47,7 +47,7 @@ def opened(page: AppTest) -> AppTest:
 
 
 def record(conductor: Conductor, minutes_ago: float = 0.0, **fields: object) -> None:
-    """A finished call, as an attempt leaves it: in the live figures and committed."""
+    """A finished call, as an attempt leaves it: in the live figures, told to the breakers, and committed."""
     call = Call(
         id=token_hex(16),
         request_id=token_hex(16),
@@ -72,6 +72,7 @@ def record(conductor: Conductor, minutes_ago: float = 0.0, **fields: object) -> 
     for name, value in fields.items():
         setattr(call, name, value)
     conductor.live.record(call)
+    conductor.gateway.recorded(call)
     conductor.store.save_call(call).result(10)
 
 
@@ -153,7 +154,7 @@ def test_three_failures_are_told_with_the_seconds_left(conductor: Conductor) -> 
     for _ in range(3):
         record(conductor, outcome=Outcome.TIMEOUT, cost_usd=None, cost_kind=CostKind.UNKNOWN)
     said = words(health())
-    assert "AUTO passes it over for" in said
+    assert "Passed over for" in said
     assert "Gemini open" in said
     assert "price unknown" in said
 
