@@ -74,7 +74,10 @@ class NobodyLeft(UserError):
     """
 
     def __init__(self, reasons: list[tuple[str, str]]) -> None:
-        told = " ".join(f"{label}: {reason}" for label, reason in reasons)
+        who: dict[str, list[str]] = {}
+        for label, reason in reasons:
+            who.setdefault(reason, []).append(label)
+        told = " ".join(f"{', '.join(labels)}: {reason}" for reason, labels in who.items())
         super().__init__(f"AUTO may use no provider just now. {told}")
         self.reasons = reasons
 
