@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from conductor_core.errors import ProviderError
-from conductor_core.kinds import FAILURES, NEUTRAL, Fault, Outcome
+from conductor_core.kinds import Fault, Outcome
 
 HOUR = 3600.0
 
@@ -98,7 +98,3 @@ def cause(label: str, error: ProviderError) -> str:
     wait = error.retry_after
     asked = f" for {math.ceil(wait)} s" if wait and error.kind is Outcome.RATE_LIMITED else ""
     return f"{label} {policy_for(error).words}{asked}"
-
-
-assert set(BY_KIND) >= FAILURES, "every failure has its row"
-assert set(BY_KIND) | {Outcome.RUNNING, Outcome.CANCELLED, Outcome.INTERRUPTED, Outcome.REFUSED} >= NEUTRAL

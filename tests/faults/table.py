@@ -511,6 +511,12 @@ ROWS: tuple[Row, ...] = (
         tests=("tests/faults/test_crowds.py::test_a_slow_provider_does_not_slow_the_others",),
     ),
     Row(
+        "outage",
+        "One provider among three is down",
+        "AUTO answers every request from the others; after three failures nobody asks it until its pause is over.",
+        tests=("tests/faults/test_crowds.py::test_an_outage_of_one_among_three_is_hardly_felt",),
+    ),
+    Row(
         "tab-closed",
         "The tab is closed in the middle of an answer",
         "The answer goes on to its end and is saved; a program that hangs up ends its call.",

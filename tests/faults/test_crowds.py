@@ -16,7 +16,7 @@ from conductor_core.errors import ProviderError
 from conductor_core.kinds import LaneState, Outcome
 from conductor_core.models import ChatMessage, ChatRequest, MessageRole
 from conductor_core.turns import LaneSetup
-from tests.installation import installation
+from tests.installation import KEY, installation
 from tests.upstream import Plan, Upstream
 
 SCALE = int(os.environ.get("CONDUCTOR_TEST_SCALE", "1"))
@@ -100,6 +100,28 @@ async def test_a_slow_provider_does_not_slow_the_others(tmp_path: Path, upstream
         ends = await asyncio.gather(*stuck, return_exceptions=True)
     assert {type(end) for end in ends} == {asyncio.CancelledError}
     assert crowded <= 1.2 * alone + 0.02  # a busy machine's own jitter
+
+
+async def test_an_outage_of_one_among_three_is_hardly_felt(tmp_path: Path, upstream: Upstream) -> None:
+    """Every request is answered, p95 grows by less than a second, and once the breaker knows nobody asks in vain."""
+    variables = {
+        "GEMINI_API_KEY": KEY,
+        "GEMINI_BASE_URL": upstream.url,
+        "CONDUCTOR_DEFAULT_MODELS__OPENAI": "any-status-503",
+        "CONDUCTOR_RETRY_BASE": "0.5",
+    }
+    requests = 100 * SCALE
+    async with installation(tmp_path, upstream, **variables) as conductor:
+        conductor.gateway.router.apply("openai,anthropic,gemini")
+        took = []
+        for _ in range(requests):
+            began = time.perf_counter()
+            response = await conductor.chat(ChatRequest(provider="auto", messages=asked("auto", "any").messages))
+            took.append(time.perf_counter() - began)
+            assert response.content == TEXT
+            assert response.provider != "openai"
+    assert statistics.quantiles(took, n=20)[-1] < 1
+    assert len(upstream.requests) <= 1.15 * requests
 
 
 async def _p95(conductor: Conductor, calls: int) -> float:
