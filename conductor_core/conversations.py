@@ -16,6 +16,7 @@ from conductor_core.kinds import LaneState, Source
 from conductor_core.models import MAX_CHARACTERS, MessageRole
 from conductor_core.prompt import Message, Prompt
 from conductor_core.redaction import Redactor
+from conductor_core.routing.expectation import NEWEST, Expectation, expected_cost
 from conductor_core.routing.gateway import Gateway
 from conductor_core.store.database import Store
 from conductor_core.store.records import Conversation, StoredMessage
@@ -115,6 +116,20 @@ class Conversations:
             versions = {m.lane: m.version + 1 for m in history if m.turn == number and m is not prompt}
             return await self._launch(_Place(conversation, before, prompt), lanes, versions)
 
+    async def expected_cost(
+        self, text: str, lanes: Sequence[LaneSetup], *, conversation_id: str | None = None
+    ) -> list[Expectation]:
+        """What a prompt may cost in each lane, and what stands against sending it; nothing is sent or reserved.
+
+        Args:
+            text: empty while it is not known.
+            conversation_id: what was said there before is sent along.
+        """
+        before = await asyncio.to_thread(self._store.messages, conversation_id) if conversation_id else []
+        lengths = await asyncio.to_thread(self._store.completion_lengths, NEWEST)
+        prompts = [(setup.provider, _prompt(setup, index, before, text)) for index, setup in enumerate(lanes)]
+        return expected_cost(prompts, self._gateway, lengths)
+
     def turn(self, conversation_id: str) -> Turn | None:
         """The turn running in a conversation, if one is."""
         return self._turns.get(conversation_id)
@@ -209,7 +224,7 @@ class Conversations:
 
     def _aim(self, lane: Lane, place: _Place, source: Source) -> None:
         """Begins the lane's request; a lane that can't be sent fails with its reason."""
-        prompt = _prompt(lane, place)
+        prompt = _prompt(lane.setup, lane.index, place.before, place.prompt.content)
         try:
             lane.request = self._gateway.begin(
                 lane.setup.provider,
@@ -251,21 +266,21 @@ def _checked(text: str) -> str:
     return text
 
 
-def _prompt(lane: Lane, place: _Place) -> Prompt:
+def _prompt(setup: LaneSetup, index: int, before: Sequence[StoredMessage], text: str) -> Prompt:
     """System prompt, all that was said in this lane before (of several answers the latest), and the new message."""
     latest: dict[tuple[int, str], StoredMessage] = {}
-    for message in place.before:
-        if message.turn < lane.setup.first_turn:
+    for message in before:
+        if message.turn < setup.first_turn:
             continue
-        if message.role == MessageRole.USER or (message.lane == lane.index and message.content):
+        if message.role == MessageRole.USER or (message.lane == index and message.content):
             latest[message.turn, message.role] = message
-    said = [*latest.values(), place.prompt]
-    system = [Message.of(MessageRole.SYSTEM, lane.setup.system)] if lane.setup.system else []
+    said = [Message.of(message.role, message.content) for message in latest.values()]
+    system = [Message.of(MessageRole.SYSTEM, setup.system)] if setup.system else []
     return Prompt(
-        messages=(*system, *(Message.of(message.role, message.content) for message in said)),
-        model=lane.setup.model,
-        temperature=lane.setup.temperature,
-        max_tokens=lane.setup.max_tokens,
+        messages=(*system, *said, Message.of(MessageRole.USER, text)),
+        model=setup.model,
+        temperature=setup.temperature,
+        max_tokens=setup.max_tokens,
     )
 
 

@@ -11,10 +11,12 @@ from conductor_core.incidents import Incidents
 from conductor_core.kinds import SUCCESSES, Fault, Outcome, ProviderState, Source
 from conductor_core.metrics.call import Call
 from conductor_core.metrics.live import LiveMetrics, Standing
+from conductor_core.models import Provider
 from conductor_core.prompt import Prompt
 from conductor_core.providers import BaseProvider, Registry
 from conductor_core.routing.breaker import Breakers, CircuitState, Throttle
 from conductor_core.routing.bulkhead import Bulkheads
+from conductor_core.routing.choice import Choice
 from conductor_core.routing.request import Request
 from conductor_core.routing.retry import RetryBudget
 from conductor_core.routing.router import Route, Router
@@ -28,6 +30,7 @@ class Gateway:
     """The way out to the providers, the only one.
 
     Attributes:
+        providers: the registry.
         router: who answers what.
         breakers: whom not to ask for a while.
         retries: how many retries each provider has left.
@@ -52,7 +55,7 @@ class Gateway:
         self.budgets = Budgets(settings, store, providers.label)
         self.incidents = Incidents(store, providers.label)
         self.budgets.on_stop(self.incidents.budget_stopped)
-        self._providers = providers
+        self.providers = providers
         self.router = Router(
             providers,
             live,
@@ -80,7 +83,9 @@ class Gateway:
             UnknownProvider, NotConfigured, InvalidRequest: as the router says.
             ProviderError: too many requests are running, the provider is not asked just now, or a budget is used up.
         """
-        route = self._routed(name, prompt)
+        if name == Provider.AUTO and self.budgets.any:
+            self.affordable(self.providers.available(), prompt)  # tells of whom budgets keep it from
+        route = self.routed(name, prompt)
         route.provider.require_configured()
         if not self.bulkheads.admit():
             raise _full(route.provider, self.bulkheads.requests)
@@ -147,26 +152,32 @@ class Gateway:
         at = failed.started_at + int(failed.latency_ms or 0.0)
         self.incidents.fell_back(failed.provider, failed.model, at, " ".join(notices))
 
-    def _routed(self, name: str, prompt: Prompt) -> Route:
-        """The route, if budgets leave one; AUTO goes on with free providers alone only where the user wants it."""
+    def routed(self, name: str, prompt: Prompt) -> Route:
+        """The route, if budgets leave one; AUTO goes on with free providers alone only where the user wants it.
+
+        Raises:
+            UnknownProvider, NotConfigured, NobodyLeft, InvalidRequest: as the router says.
+            ProviderError: a budget is used up.
+        """
         try:
             route = self.router.route(name, prompt)
         except NobodyLeft:
-            everyone = self._providers.available()
-            if self.affordable(everyone, prompt):
+            refused = [self.over_budget(provider, prompt) for provider in self.providers.available()]
+            if refused[0] is None or None in refused:
                 raise
-            over_budget = self.over_budget(everyone[0], prompt)
-            assert over_budget
-            raise over_budget from None
+            raise refused[0] from None
         if route.choice and self.budgets.any:
-            over = [self._providers.get(other.provider) for other in route.choice.passed_over]
-            costs = [(other.name, highest_cost(other, prompt)) for other in over]
-            for_nothing = all(highest_cost(provider, prompt) == 0.0 for provider in route.providers)
-            self.affordable(over, prompt)
-            why = self.budgets.stops_everyone([cost for cost in costs if cost[1] != 0.0]) if for_nothing else ""
-            if why:
-                raise ProviderError(why, provider=over[0].name, kind=Outcome.BUDGET)
+            self._refuse_if_free_only(route, route.choice, prompt)
         return route
+
+    def _refuse_if_free_only(self, route: Route, choice: Choice, prompt: Prompt) -> None:
+        if any(highest_cost(provider, prompt) != 0.0 for provider in route.providers):
+            return
+        over = [self.providers.get(other.provider) for other in choice.passed_over]
+        costs = [(provider.name, highest_cost(provider, prompt)) for provider in over]
+        why = self.budgets.stops_everyone([cost for cost in costs if cost[1] != 0.0])
+        if why:
+            raise ProviderError(why, provider=over[0].name, kind=Outcome.BUDGET)
 
 
 def _full(provider: BaseProvider, running: int) -> ProviderError:
