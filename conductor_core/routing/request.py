@@ -23,6 +23,7 @@ from conductor_core.routing.breaker import CircuitState
 from conductor_core.routing.bulkhead import Crowded
 from conductor_core.routing.deadline import Deadline
 from conductor_core.routing.policy import HOUR, Policy, cause, policy_for
+from conductor_core.routing.refusals import crowded, not_asked
 from conductor_core.routing.retry import asked_wait, backoff
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ class Request:
         self.answered = False
         first = self._admitted(route.providers)
         if first is None:
-            raise self._not_asked(route.provider)
+            circuit = gateway.breakers.state(route.provider.name, self._model(route.provider))
+            raise not_asked(route.provider, circuit, gateway.breakers.now())
         self._begin(first)
 
     @property
@@ -244,17 +246,11 @@ class Request:
         self.queued = True
         try:
             await bulkheads.queue(provider.name, min(self._gateway.settings.queue_timeout, deadline.left))
-        except Crowded as crowded:
-            error = ProviderError(
-                f"Too many calls are waiting for {provider.vendor.label}. Try again in a moment.",
-                provider=provider.name,
-                kind=Outcome.UNAVAILABLE,
-                retry_after=self._gateway.settings.queue_timeout,
-                fault=Fault.NOT_SENT,
-            )
+        except Crowded as full:
+            error = crowded(provider, self._gateway.settings.queue_timeout)
             attempt.refuse(error)
             self._gateway.breakers.release(provider.name, attempt.call.model)
-            raise error from crowded
+            raise error from full
         finally:
             self.queued = False
 
@@ -409,22 +405,6 @@ class Request:
 
     def _label(self, name: str) -> str:
         return next(a.provider.vendor.label for a in self.attempts if a.provider.name == name)
-
-    def _not_asked(self, provider: BaseProvider) -> ProviderError:
-        """Nobody is left whom budget, breaker or throttle let the call through to."""
-        over_budget = self._gateway.over_budget(provider, self._prompt)
-        if over_budget:
-            return over_budget
-        breakers = self._gateway.breakers
-        circuit = breakers.state(provider.name, self._model(provider))
-        why = circuit.sentence(breakers.now()) or f"{provider.vendor.label} is asked less often just now."
-        return ProviderError(
-            f"{provider.vendor.label} was not asked. {why} Try again in a moment.",
-            provider=provider.name,
-            kind=Outcome.UNAVAILABLE,
-            retry_after=max(1.0, min(circuit.seconds_left(breakers.now()), HOUR)),
-            fault=Fault.NOT_SENT,
-        )
 
     def _told(self) -> list[dict[str, Any]]:
         """Every attempt as plain values, for the receipt."""

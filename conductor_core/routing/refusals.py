@@ -1,0 +1,32 @@
+"""What Conductor says when a limit of its own keeps a call back: no provider is to blame, and soon it may go out."""
+
+from __future__ import annotations
+
+from conductor_core.errors import ProviderError
+from conductor_core.kinds import Fault, Outcome
+from conductor_core.providers import BaseProvider
+from conductor_core.routing.breaker import Circuit
+from conductor_core.routing.policy import HOUR
+
+
+def crowded(provider: BaseProvider, seconds: float) -> ProviderError:
+    """There was no place at the provider in time, or its queue is full; try again after `seconds`."""
+    return _refusal(provider, f"Too many calls are waiting for {provider.vendor.label}.", seconds)
+
+
+def not_asked(provider: BaseProvider, circuit: Circuit, now: float) -> ProviderError:
+    """Its breaker is open, nobody else may be asked, and the throttle turned this call away."""
+    label = provider.vendor.label
+    why = circuit.sentence(now) or f"{label} is asked less often just now."
+    wait = max(1.0, min(circuit.seconds_left(now), HOUR))
+    return _refusal(provider, f"{label} was not asked. {why}", wait)
+
+
+def _refusal(provider: BaseProvider, sentence: str, wait: float) -> ProviderError:
+    return ProviderError(
+        f"{sentence} Try again in a moment.",
+        provider=provider.name,
+        kind=Outcome.UNAVAILABLE,
+        retry_after=wait,
+        fault=Fault.NOT_SENT,
+    )
