@@ -97,6 +97,7 @@ class Webhook:
 
     async def close(self) -> None:
         """Gives what waits a moment to leave, then ends."""
+        await asyncio.sleep(0)  # what was posted in this very moment is queued first
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._queue.join()
