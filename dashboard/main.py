@@ -1,4 +1,4 @@
-"""The frame: page config, look, navigation, and the mark of a drill. Nothing else."""
+"""The frame: page config, look, navigation, the mark of a drill, the budgets. Nothing else."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.components import drill
+from dashboard.components import budget_line, drill
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -23,3 +23,4 @@ page = st.navigation(
 )
 drill.mark()
 page.run()
+budget_line.draw()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -182,10 +182,28 @@ class Store:
                 found.setdefault((provider, model), []).append(tokens)
         return found
 
-    def incidents(self, since: int, until: int, limit: int = 100) -> list[Incident]:
-        """Those begun in [since, until) UTC ms, or not over at `since`; the newest first."""
+    def incidents(
+        self,
+        since: int,
+        until: int,
+        limit: int = 100,
+        *,
+        of: Collection[str] | None = None,
+        besides: Collection[str] = (),
+    ) -> list[Incident]:
+        """Those begun in [since, until) UTC ms, or not over at `since`; the newest first.
+
+        Args:
+            of: of these providers only.
+            besides: not of these providers.
+        """
         lasted = incidents.c.ended_at.is_(None) | (incidents.c.ended_at > since)
         wanted = select(incidents).where(incidents.c.started_at < until, (incidents.c.started_at >= since) | lasted)
+        wanted = (
+            wanted.where(incidents.c.provider.not_in(besides))
+            if of is None
+            else wanted.where(incidents.c.provider.in_(of))
+        )
         newest = wanted.order_by(incidents.c.started_at.desc(), incidents.c.id)
         return [incident_from(row) for row in self._rows(newest.limit(limit))]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import streamlit as st
@@ -12,6 +13,7 @@ from dashboard import runtime
 from dashboard.components import health_overview as overview
 from dashboard.components.call_table import call_table
 from dashboard.components.health_figures import health_figures
+from dashboard.components.incident_list import incident_list
 from dashboard.components.provider_card import provider_card
 from dashboard.components.who import name_of
 
@@ -50,6 +52,7 @@ def panel() -> None:
                 provider_card(one, figures.providers.get(one.name), figures.sparks.get(one.name, []), figures.zone)
     overview.not_configured(conductor.providers)
     overview.charts_over_time(figures)
+    incident_list(int(time.time() * 1000) - Range(chosen).span_ms, figures.zone)
     st.markdown("**Recent calls**")
     call_table(figures.calls, figures.zone, name_of, key="calls")
 

@@ -297,6 +297,9 @@ def test_incidents_are_found_by_when_they_lasted(store: Store) -> None:
     saved.result(5)
     assert store.incidents(5_000, 9_000) == [inside, reaching, lasting]
     assert store.incidents(5_000, 9_000, limit=1) == [inside]
+    assert store.incidents(5_000, 9_000, besides=["openai"]) == []
+    assert store.incidents(5_000, 9_000, of=["openai"], limit=1) == [inside]
+    assert store.incidents(5_000, 9_000, of=[]) == []
 
 
 def test_an_incident_ends_with_the_process_that_saw_it(home: Path) -> None:

@@ -1,0 +1,82 @@
+"""The list of incidents: what went wrong for a while, when and why. Under the charts of the Health page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from datetime import datetime, tzinfo
+from html import escape
+
+import streamlit as st
+
+from conductor_core.kinds import IncidentKind
+from conductor_core.metrics.words import seconds_words
+from conductor_core.store.records import Incident
+from dashboard import runtime
+from dashboard.components import untrusted
+from dashboard.components.who import name_of
+
+SHOWN = 20
+
+_WORDS = {
+    IncidentKind.BREAKER: "passed over",
+    IncidentKind.RATE_LIMITS: "rate-limited",
+    IncidentKind.FALLBACK: "replaced",
+    IncidentKind.BUDGET: "out of budget",
+}
+
+
+def incident_list(since: int, zone: tzinfo) -> None:
+    """Draws what went wrong since then (UTC ms), the newest first; of a drill during one, else all others.
+
+    Args:
+        zone: the reader's time zone.
+    """
+    conductor = runtime.get_conductor()
+    now, drills = int(time.time() * 1000), conductor.providers.drills()
+    shown = {"of": drills} if conductor.settings.drill else {"besides": drills}
+    found = conductor.store.incidents(since, now + 1, SHOWN + 1, **shown)
+    st.markdown("**Incidents**")
+    if not found:
+        st.caption("None in this range.")
+        return
+    st.html(f'<div class="incidents">{_lines(rows(found[:SHOWN], zone, now, name_of))}</div>')
+    if len(found) > SHOWN:
+        st.caption(f"The newest {SHOWN}. A shorter range shows fewer.")
+
+
+def rows(
+    incidents: Iterable[Incident], zone: tzinfo, now: int, name_of: Callable[[str], str]
+) -> list[tuple[str, str, str]]:
+    """When, what, and why of each, in words."""
+    return [(when(one, zone, now), what(one, name_of), untrusted.isolated(one.reason)) for one in incidents]
+
+
+def what(incident: Incident, name_of: Callable[[str], str]) -> str:
+    """`OpenAI gpt-4.1-mini passed over`; a budget of the whole installation names nobody."""
+    name = name_of(incident.provider) if incident.provider else "All providers"
+    named = " ".join(part for part in (name, incident.model) if part)
+    return untrusted.isolated(f"{named} {_WORDS[incident.kind]}")
+
+
+def when(incident: Incident, zone: tzinfo, now: int) -> str:
+    """`14:02 · 3 min`, `22 Nov 14:02 · lasting`, `14:02 · until 00:00`; what took no time has only its begin."""
+    began = datetime.fromtimestamp(incident.started_at / 1000, zone)
+    today = datetime.fromtimestamp(now / 1000, zone).date()
+    begin = f"{began:%H:%M}" if began.date() == today else f"{began.day} {began:%b %H:%M}"
+    if incident.kind is IncidentKind.FALLBACK:
+        return begin
+    if incident.ended_at is None:
+        return f"{begin} · lasting"
+    if incident.lasts(now):
+        end = datetime.fromtimestamp(incident.ended_at / 1000, zone)
+        far = incident.ended_at - now > 86_400_000
+        return f"{begin} · until {f'{end.day} {end:%b}' if far else f'{end:%H:%M}'}"
+    return f"{begin} · {seconds_words(incident.ended_at - incident.started_at)}"
+
+
+def _lines(found: Iterable[tuple[str, str, str]]) -> str:
+    return "".join(
+        f"<span>{escape(when)}</span><span><b>{escape(what)}</b> {escape(reason)}</span>"
+        for when, what, reason in found
+    )
