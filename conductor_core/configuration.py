@@ -1,4 +1,4 @@
-"""Changing keys, endpoints and default models while running: checked first, then saved, then put in force.
+"""Changing keys, endpoints, default models and budgets while running: checked first, then saved, then put in force.
 
 Everything here runs on the Conductor's loop. Only `$CONDUCTOR_HOME/.env` is ever written.
 """
@@ -23,6 +23,7 @@ from conductor_core.settings import ENDPOINT_NAME, PREFIX, Settings
 
 LONGEST_KEY = 4096
 MOST_MODELS = 100
+BUDGET_BEYOND = f"{PREFIX}BUDGET_BEYOND"
 
 _MODELS = TypeAdapter(Annotated[list[ModelName], Field(max_length=MOST_MODELS)])
 
@@ -173,6 +174,21 @@ class Configuration:
             await self._change({SWITCH: None})
         await self._change({SWITCH: "1" if on else "0"}, keep=on and keep)
         return self._changed((SWITCH,)) if keep else Changed()
+
+    async def set_budgets(self, day: float | None, month: float | None, beyond: str) -> Changed:
+        """Saves what a day and a month may cost in all, in USD (None: no limit), and what AUTO does beyond it.
+
+        Raises:
+            SettingsError: an amount that can't be one, or the file can't be written.
+        """
+        amounts = {f"{PREFIX}BUDGET_DAY": day, f"{PREFIX}BUDGET_MONTH": month}
+        changes = {
+            name: None if usd is None else f"{usd:.10f}".rstrip("0").rstrip(".") for name, usd in amounts.items()
+        }
+        await self._change({**changes, BUDGET_BEYOND: beyond})
+        return next(
+            (c for c in (self._changed((name,)) for name in (*changes, BUDGET_BEYOND)) if c.hidden_by), Changed()
+        )
 
     async def _set_address(self, vendor: Vendor, base_url: str, key: str, changes: Mapping[str, str | None]) -> Changed:
         url = base_url.strip().rstrip("/")

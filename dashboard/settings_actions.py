@@ -14,6 +14,7 @@ from dashboard import runtime, state
 
 ADDING = "adding"
 DECLARE = "declare"
+BUDGETS = "budgets"
 TEST_SECONDS = 90.0
 """Longer than a provider may take to answer, so that its own sentence comes first."""
 
@@ -82,6 +83,14 @@ def remove_endpoint(provider: str) -> None:
     label = _label(provider)
     if _changed(provider, _configuration().remove_endpoint(provider)):
         _say(f"{label}: The endpoint is removed.")
+
+
+def save_budgets() -> None:
+    """Saves what a day and a month may cost, and what AUTO does beyond it."""
+    day, month, beyond = (st.session_state.get(field(what, BUDGETS)) for what in ("day", "month", "beyond"))
+    changed = _changed(BUDGETS, _configuration().set_budgets(day, month, beyond or "refuse"))
+    if changed:
+        _say(f"The budgets are saved. {_hidden_words(changed.hidden_by)}")
 
 
 def test_connection(provider: str) -> tuple[bool, str]:

@@ -262,3 +262,21 @@ async def test_a_name_is_taken_once(tmp_path: Path) -> None:
         await configuration.declare("box", "https://example.com/v1")
         with pytest.raises(InvalidRequest, match="already an endpoint named box"):
             await configuration.declare("BOX", "https://example.org/v1")
+
+
+async def test_budgets_hold_at_once_and_are_remembered(tmp_path: Path) -> None:
+    """Saved they limit the next call; taken back they limit nothing; the environment's stay in force over them."""
+    async with opened(tmp_path) as (conductor, configuration):
+        await configuration.set_budgets(0.00001, 20.0, "free")
+        assert conductor.gateway.budgets.refusal("openai", 0.01).startswith("Today's budget of $0.00001 has no room")
+        assert conductor.gateway.budgets.beyond == "free"
+        await configuration.set_budgets(None, 20.0, "refuse")
+        assert conductor.gateway.budgets.refusal("openai", 0.01) == ""
+        assert "CONDUCTOR_BUDGET_DAY" not in saved(tmp_path)
+        with pytest.raises(SettingsError):
+            await configuration.set_budgets(-1.0, None, "refuse")
+    async with opened(tmp_path, CONDUCTOR_BUDGET_DAY="3") as (conductor, configuration):
+        assert [line.budget.limit for line in conductor.gateway.budgets.standing()] == [3.0, 20.0]
+        changed = await configuration.set_budgets(9.0, None, "refuse")
+        assert changed.hidden_by
+        assert [line.budget.limit for line in conductor.gateway.budgets.standing()] == [3.0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import runtime, state
-from dashboard.components import drill, installation, untrusted
+from dashboard.components import budget_settings, drill, installation, untrusted
 from dashboard.components.provider_settings import add_a_provider, declare_an_endpoint, provider_settings
 
 settings = state.settings()
@@ -38,6 +38,9 @@ with st.container(key="settings"):
     with st.grid(min_column_width=320, gap="small"):
         provider_settings("local")
         installation.local_models()
+
+    st.markdown("**Budgets**")
+    budget_settings.budgets()
 
     drill.controls()
 

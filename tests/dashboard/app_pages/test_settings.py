@@ -183,3 +183,16 @@ def test_says_what_this_installation_is(home: Path) -> None:
     written = words(start(home))
     for fact in (str(home), "SQLite", "genai-prices", "not set: only this machine", "no server runs", "demonstration"):
         assert fact in written
+
+
+def test_budgets_are_set_and_their_state_is_shown(home: Path) -> None:
+    """What was typed holds at once and after a restart; without an amount there is no limit."""
+    page = start(home)
+    page.number_input(key="day-budgets").set_value(5.0)
+    page.button_group(key="beyond-budgets").set_value("free")
+    page = press(page, "Save budgets")
+    assert r"Today \$0.00 of \$5.00" in words(page)
+    page = start(home)
+    assert page.number_input(key="day-budgets").value == 5.0
+    assert page.number_input(key="month-budgets").value is None
+    assert runtime.get_conductor().settings.budget_beyond == "free"
