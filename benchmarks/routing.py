@@ -1,6 +1,6 @@
 """How well AUTO chooses, and what a choice costs: an event simulation beside simpler rules and a clairvoyant oracle.
 
-    python -m benchmarks.routing [--seeds 3] [--minutes 60] [--rate 0.5]
+    python -m benchmarks.routing [--seeds 5] [--minutes 60] [--rate 0.5]
 
 Every request is one attempt, so that the choice alone is judged. Score = mean time + λ · cost + penalty · failures,
 with the constants of `balanced`; the requests before the warm-up are not counted.
@@ -224,7 +224,7 @@ def timed(act: Callable[[], object], rounds: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--rate", type=float, default=0.5, help="requests per second")
     options = parser.parse_args()

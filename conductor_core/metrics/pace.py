@@ -28,8 +28,10 @@ COUNT_SECONDS = 1800.0
 DOUBT = 0.25
 """Faults come in bursts: after one, the next call is thought to fail with this probability, twice that after two …"""
 DOUBT_LONGEST = 0.9
-DOUBT_SECONDS = 45.0
-"""… which halves in this time, or in twice as long with each further failure; a success ends it."""
+DOUBT_SECONDS = 30.0
+"""… which halves in this time, for one failure; a success ends it. Each further failure in a row makes that …"""
+DOUBT_GROWTH = 3.0
+"""… so many times as long: a lone fault is soon forgiven, an outage is asked about ever more rarely."""
 DOUBT_LONGEST_SECONDS = 300.0
 SHORTEST_ANSWER = 4
 """Answers of fewer tokens say nothing about the time per token."""
@@ -173,7 +175,7 @@ class Pace:
         )
 
     def _doubt(self, since: float) -> float:
-        half_life = min(DOUBT_SECONDS * 2.0 ** min(self._streak - 1, 9), DOUBT_LONGEST_SECONDS)
+        half_life = min(DOUBT_SECONDS * DOUBT_GROWTH ** min(self._streak - 1, 9), DOUBT_LONGEST_SECONDS)
         return float(min(DOUBT * self._streak, DOUBT_LONGEST) * 2.0 ** (-max(0.0, since) / half_life))
 
     def _count(self, at: float) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from conductor_core.kinds import NEUTRAL, Outcome, Source
 from conductor_core.metrics.call import Call
-from conductor_core.metrics.pace import DOUBT, DOUBT_LONGEST, EASE_SECONDS, Estimate, Pace
+from conductor_core.metrics.pace import DOUBT, DOUBT_LONGEST, DOUBT_SECONDS, EASE_SECONDS, Estimate, Pace
 
 CALL = Call("0" * 32, "1" * 32, 0, Source.CHAT, None, None, "gemini", "m", None, None, None, 0)
 OK = replace(CALL, latency_ms=2200.0, ttft_ms=200.0, completion_tokens=100, outcome=Outcome.OK)
@@ -113,11 +113,11 @@ def test_faults_in_a_row_raise_a_doubt_that_fades_and_a_success_ends() -> None:
     """Each further failure doubts more and for longer."""
     pace, at = pace_of(OK, FAILED)
     assert pace.facts(at).doubt == pytest.approx(DOUBT)
-    half = pace.facts(at + 45).doubt
+    half = pace.facts(at + DOUBT_SECONDS).doubt
     assert half == pytest.approx(DOUBT / 2)
     pace, at = pace_of(OK, *[FAILED] * 9)
     assert pace.facts(at).doubt == pytest.approx(DOUBT_LONGEST)
-    assert pace.facts(at + 45).doubt > 0.8
+    assert pace.facts(at + 30).doubt > 0.8
     pace.take(OK, at + 1)
     assert pace.facts(at + 1).doubt == 0
 
