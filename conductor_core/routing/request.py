@@ -79,7 +79,8 @@ class Request:
         first = self._admitted(route.providers)
         if first is None:
             circuit = gateway.breakers.state(route.provider.name, self._model(route.provider))
-            raise not_asked(route.provider, circuit, gateway.breakers.now())
+            over_budget = gateway.over_budget(route.provider, prompt)
+            raise over_budget or not_asked(route.provider, circuit, gateway.breakers.now())
         self._begin(first)
 
     @property
