@@ -45,7 +45,9 @@ def answered(page: Page, count: int = 1) -> None:
 def choose(page: Page, label: str, at: int = 0) -> None:
     """Takes a provider from the picker; `at` is the lane."""
     picker = page.locator('[class*="st-key-picker-"]').nth(at)
-    provider, model = picker.get_by_role("combobox").all()
+    boxes = picker.get_by_role("combobox")
+    expect(boxes).to_have_count(2)
+    provider, model = boxes.nth(0), boxes.nth(1)
     provider.click()
     page.get_by_role("option", name=label).click()
     expect(provider).to_have_value(re.compile(re.escape(label)))
