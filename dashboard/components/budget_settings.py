@@ -19,7 +19,7 @@ def budgets() -> None:
     conductor = runtime.get_conductor()
     st.caption(
         "What a call may cost at most is taken from the budget before it is sent, and what it did not cost is given "
-        "back. Nothing goes out beyond it; free providers always answer."
+        "back. A call it has no room for is not sent; free providers always answer."
     )
     refusal = state.settings().refusals.pop(actions.BUDGETS, "")
     if refusal:
