@@ -13,14 +13,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
-from enum import StrEnum
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from conductor_core.errors import ProviderError
 from conductor_core.kinds import Outcome
+from conductor_core.periods import ALL, ROUNDING, Period, Span, period_around
 from conductor_core.pricing import FREE, Usage, estimate_tokens
 from conductor_core.providers.drill import DRILLS
 from conductor_core.settings import PREFIX, Settings
@@ -31,25 +31,14 @@ if TYPE_CHECKING:
     from conductor_core.routing.candidates import Candidate, Job, Refusal
     from conductor_core.store.database import Store
 
-ALL = ""
-"""In place of a provider: the whole installation."""
 NEAR = 0.8
 """From this share of a budget on, the reader is warned."""
 MOST_TOKENS = 32_000
 """What an answer may have at most when nothing limits it; no form and no door leaves that open."""
 
 _SIMULATED = frozenset(vendor.name for vendor in DRILLS)
-_ROUNDING = 1e-9
-"""USD by which sums of prices may be off."""
 _KEPT = 4
 """How many days, and months, are remembered: the clock may be set back."""
-
-
-class Span(StrEnum):
-    """How long a budget lasts."""
-
-    DAY = "day"
-    MONTH = "month"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +84,7 @@ class BudgetLine:
         budget = self.budget
         if not self.near:
             return ""
-        if self.spent >= budget.limit - _ROUNDING:
+        if self.spent >= budget.limit - ROUNDING:
             return f"{budget.name} of {dollars(budget.limit)} is used up."
         return f"{budget.name} of {dollars(budget.limit)} is {int(self.share * 100)} % used."
 
@@ -125,37 +114,6 @@ class Reservation:
         self.budgets.settle(self.provider, self.usd, actual, self.at)
 
 
-class _Period:
-    """One day or month: its bounds in UTC seconds, and USD by provider (`ALL`: the sum).
-
-    `earlier` is what calls of before this start cost; None until it was read.
-    """
-
-    __slots__ = ("earlier", "end", "held", "span", "spent", "start")
-
-    def __init__(self, span: Span, start: float, end: float) -> None:
-        self.span, self.start, self.end = span, start, end
-        self.earlier: dict[str, float] | None = None
-        self.spent: dict[str, float] = {}
-        self.held: dict[str, float] = {}
-
-    def hold(self, provider: str, usd: float) -> None:
-        for key in (provider, ALL):
-            self.held[key] = self.held.get(key, 0.0) + usd
-
-    def settle(self, provider: str, reserved: float, actual: float) -> None:
-        for key in (provider, ALL):
-            self.held[key] = self.held.get(key, 0.0) - reserved
-            self.spent[key] = self.spent.get(key, 0.0) + actual
-
-    def spent_by(self, provider: str) -> float:
-        return (self.earlier or {}).get(provider, 0.0) + self.spent.get(provider, 0.0)
-
-    def held_by(self, provider: str) -> float:
-        held = self.held.get(provider, 0.0)
-        return held if held > _ROUNDING else 0.0
-
-
 class Budgets:
     """Every budget of an installation.
 
@@ -181,8 +139,8 @@ class Budgets:
         self._clock = clock
         self._zone = zone
         self._opened = clock()
-        self._known: dict[Span, list[_Period]] = {span: [] for span in Span}
-        self._now: tuple[_Period, ...] = ()
+        self._known: dict[Span, list[Period]] = {span: [] for span in Span}
+        self._now: tuple[Period, ...] = ()
         self._bounds = (0.0, 0.0)
         self._listeners: list[Listener] = []
         self._lock = threading.Lock()
@@ -311,7 +269,7 @@ class Budgets:
         return _error(provider, f"Nothing was sent, because its cost could not be noted. {trouble}")
 
     def _check(
-        self, provider: str, usd: float | None, periods: tuple[_Period, ...], budgets: tuple[Budget, ...]
+        self, provider: str, usd: float | None, periods: tuple[Period, ...], budgets: tuple[Budget, ...]
     ) -> None:
         budget, sentence = self._objection(provider, usd, periods, budgets)
         if not sentence:
@@ -323,7 +281,7 @@ class Budgets:
         raise _error(provider, sentence)
 
     def _objection(
-        self, provider: str, usd: float | None, periods: tuple[_Period, ...], budgets: tuple[Budget, ...]
+        self, provider: str, usd: float | None, periods: tuple[Period, ...], budgets: tuple[Budget, ...]
     ) -> tuple[Budget | None, str]:
         """The budget that has no room, and the sentence that says so; no budget when none could be looked at."""
         if usd == 0.0:
@@ -338,13 +296,13 @@ class Budgets:
             return None, f"{budgets[0].name} can't be kept: {trouble} Until then only free providers are asked."
         for budget in budgets:
             period = periods[budget.span is Span.MONTH]
-            if period.spent_by(budget.provider) + period.held_by(budget.provider) + usd > budget.limit + _ROUNDING:
+            if period.spent_by(budget.provider) + period.held_by(budget.provider) + usd > budget.limit + ROUNDING:
                 return budget, self._no_room(budget, period, usd)
         return None, ""
 
-    def _no_room(self, budget: Budget, period: _Period, usd: float) -> str:
+    def _no_room(self, budget: Budget, period: Period, usd: float) -> str:
         spent, held = period.spent_by(budget.provider), period.held_by(budget.provider)
-        if spent >= budget.limit - _ROUNDING:
+        if spent >= budget.limit - ROUNDING:
             why = f"is used up ({dollars(spent)})."
         else:
             running = f", {dollars(held)} held by running calls" if held else ""
@@ -362,7 +320,7 @@ class Budgets:
         spent, held = period.spent_by(budget.provider), period.held_by(budget.provider)
         return BudgetLine(budget, spent, held, int(period.end * 1000))
 
-    def _unreadable(self, periods: tuple[_Period, ...]) -> str:
+    def _unreadable(self, periods: tuple[Period, ...]) -> str:
         """Reads what earlier calls of these periods cost, once; returns why that can't be done."""
         for period in periods:
             if period.earlier is None:
@@ -376,7 +334,7 @@ class Budgets:
     def _applying(self, provider: str) -> tuple[Budget, ...]:
         return () if provider in _SIMULATED else self._budgets.get(provider, self._everyones)
 
-    def _periods(self, now: float) -> tuple[_Period, ...]:
+    def _periods(self, now: float) -> tuple[Period, ...]:
         """The current day and month."""
         if not self._bounds[0] <= now < self._bounds[1]:
             self._turn_over(now)
@@ -388,12 +346,12 @@ class Budgets:
             day, month = (self._period_of(span, now) for span in Span)
             self._now, self._bounds = (day, month), (day.start, day.end)
 
-    def _period_of(self, span: Span, now: float) -> _Period:
+    def _period_of(self, span: Span, now: float) -> Period:
         known = self._known[span]
         for period in known:
             if period.start <= now < period.end:
                 return period
-        period = _period(span, now, self._zone)
+        period = period_around(span, now, self._zone)
         if period.start >= self._opened:
             period.earlier = {}
         known.append(period)
@@ -420,19 +378,6 @@ def dollars(usd: float) -> str:
     return f"${max(usd, 0.000001):.6f}".rstrip("0")
 
 
-def _period(span: Span, now: float, zone: tzinfo | None) -> _Period:
-    """The day or month around a moment. Midnight is a time on the clock: a day may have 23 or 25 hours, and where
-    clocks are put forward at midnight, it begins at one."""
-    today = datetime.fromtimestamp(now, zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-    if span is Span.DAY:
-        start, following = today, today.date() + timedelta(days=1)
-    else:
-        start = today.replace(day=1)
-        following = (start + timedelta(days=32)).date().replace(day=1)
-    end = datetime(following.year, following.month, following.day, tzinfo=zone)
-    return _Period(span, start.timestamp(), end.timestamp())
-
-
 def _of(provider: str, label: str, day: float | None, month: float | None, stem: str) -> tuple[Budget, ...]:
     limits = ((Span.DAY, day), (Span.MONTH, month))
     return tuple(
@@ -446,7 +391,7 @@ def _provider_named(key: str) -> str:
     return f"custom:{key.removeprefix(stem).replace('_', '-')}" if key.startswith(stem) else key
 
 
-def _matching(budget: Budget, periods: tuple[_Period, ...]) -> _Period:
+def _matching(budget: Budget, periods: tuple[Period, ...]) -> Period:
     return periods[budget.span is Span.MONTH]
 
 

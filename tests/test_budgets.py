@@ -14,11 +14,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 
-from conductor_core.budgets import Budgets, Span, _period, dollars, highest_cost
+from conductor_core.budgets import Budgets, dollars, highest_cost
 from conductor_core.conductor import Conductor
 from conductor_core.errors import ConductorError, ProviderError, SettingsError
 from conductor_core.kinds import CostKind, IncidentKind, LaneState, Outcome, Source
@@ -215,27 +212,6 @@ def test_days_follow_the_clock_on_the_wall(store: Store, zone: str, day: date, h
     assert made.standing()[0].ends_at / 1000 == end
     clock.now -= 1
     assert made.standing()[0].ends_at / 1000 == end - hours * 3600
-
-
-@hypothesis_settings(max_examples=50, deadline=None)
-@given(
-    zone=st.sampled_from(["Europe/Zurich", "America/Havana", "Africa/Cairo", "Pacific/Apia", "Asia/Kathmandu"]),
-    now=st.floats(1_230_000_000, 1_900_000_000),
-)
-def test_every_moment_lies_in_one_day_and_one_month(zone: str, now: float) -> None:
-    """Of its own date: the day's first moment has it, the moment before has not; so with the month."""
-    place = ZoneInfo(zone)
-    for span, form in ((Span.DAY, "%Y-%m-%d"), (Span.MONTH, "%Y-%m")):
-        period = _period(span, now, place)
-        assert period.start <= now < period.end
-        own = datetime.fromtimestamp(now, place).strftime(form)
-        for inside, moment in (
-            (True, period.start),
-            (True, period.end - 1),
-            (False, period.start - 1),
-            (False, period.end),
-        ):
-            assert (datetime.fromtimestamp(moment, place).strftime(form) == own) is inside
 
 
 def test_a_restart_knows_what_was_spent(tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from conductor_core.budgets import Budget, Budgets, Span
+from conductor_core.budgets import Budget, Budgets
 from conductor_core.errors import ProviderError
 from conductor_core.incidents import BURST, Incidents, Step
 from conductor_core.kinds import IncidentKind, Outcome
+from conductor_core.periods import Span
 from conductor_core.routing.breaker import CircuitState
 from conductor_core.settings import Settings
 from conductor_core.store.database import Store

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import streamlit as st
 
-from conductor_core.budgets import BudgetLine, Span, dollars
+from conductor_core.budgets import BudgetLine, dollars
+from conductor_core.periods import Span
 from dashboard import runtime
 from dashboard.components import untrusted
 
