@@ -8,8 +8,9 @@ from conductor_core.answers import Answer
 from conductor_core.kinds import LaneState, Outcome
 from conductor_core.turns import LaneSetup
 from dashboard import actions, runtime
-from dashboard.components import numbers, untrusted
+from dashboard.components import untrusted
 from dashboard.components.browser import copy_button
+from dashboard.components.receipt import receipt
 from dashboard.components.who import name_of
 
 
@@ -33,23 +34,7 @@ def _receipt(answer: Answer) -> None:
     if not answer.receipt:
         return
     with st.popover("why", key=f"why-{answer.id}", type="tertiary"):
-        untrusted.text(answer.receipt["sentence"])
-        untrusted.table(
-            [
-                {
-                    "Provider": candidate["label"],
-                    "State": candidate["state"].replace("_", " "),
-                    "First token": numbers.seconds(candidate["ttft_ms"]),
-                    "Whole answer": numbers.seconds(candidate.get("expected_ms", candidate.get("latency_ms"))),
-                }
-                for candidate in answer.receipt["candidates"]
-            ]
-        )
-        for other in answer.receipt["passed_over"]:
-            untrusted.caption(f"Passed over: {other['label']}. {other['reason']}")
-        attempts = answer.receipt.get("attempts", [])
-        for number, attempt in enumerate(attempts if len(attempts) > 1 else [], 1):
-            untrusted.caption(f"Attempt {number}: {name_of(attempt['provider'])}. {attempt['sentence']}")
+        receipt(answer.receipt)
 
 
 def _again(answer: Answer, conversation_id: str) -> None:

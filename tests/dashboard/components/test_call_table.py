@@ -5,6 +5,7 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from conductor_core.metrics.frames import COLUMNS, frame
+
 from dashboard.components.call_table import SHOWN, table
 
 NOON = 1_795_435_200_000

@@ -7,9 +7,9 @@ from datetime import UTC
 from zoneinfo import ZoneInfo
 
 import pytest
+from conductor_core.metrics.frames import COLUMNS, Range, Window, buckets, frame
 
 from conductor_core.kinds import CostKind
-from conductor_core.metrics.frames import COLUMNS, Range, Window, buckets, frame
 from dashboard.components import charts
 from dashboard.components.charts import LaneFigures, Series
 from dashboard.components.identity import VENDORS, Palette

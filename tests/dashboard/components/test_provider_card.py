@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 from conductor_core.metrics.frames import Summary
+
 from dashboard.components.provider_card import rows, sparkline
 
 NOW = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
