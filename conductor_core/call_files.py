@@ -39,16 +39,6 @@ def jsonl(blocks: Iterable[list[Call]]) -> Iterator[str]:
         yield "".join(f"{orjson.dumps(dict(zip(COLUMNS, _values(call), strict=True))).decode()}\n" for call in block)
 
 
-def limited(blocks: Iterable[list[Call]], at_most: int) -> Iterator[list[Call]]:
-    """The blocks up to so many calls."""
-    left = at_most
-    for block in blocks:
-        if left <= 0:
-            return
-        yield block[:left]
-        left -= len(block)
-
-
 def cell(value: object) -> object:
     """A value as a cell: a text that a spreadsheet would compute begins with an apostrophe."""
     return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value

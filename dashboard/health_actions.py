@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
-from typing import Any
+from typing import Any, cast
 
 import streamlit as st
+from conductor_core.store.call_rows import CallOrder, Cursor
 
 from conductor_core.kinds import SUCCESSES, Outcome
 from conductor_core.metrics.figures import Filter
@@ -18,6 +19,7 @@ from dashboard.state import Pick
 
 FILTERS = ("provider", "model", "source", "outcome")
 SHORTEST_MS = 1000
+SORTABLE = ("started_at", "ttft_ms", "latency_ms", "cost_usd")
 _OF_ANSWERS = frozenset({"latency", "ttft", "pace", "spread", "against"})
 """Charts of answered attempts alone."""
 
@@ -123,12 +125,13 @@ def show_all() -> None:
 def sort(column: str) -> None:
     """Sorts the table by a column; by the same one, the other way round."""
     health = state.health()
-    before, descending = health.order
-    health.order = (column, not descending if column == before else True)
+    before = health.order
+    if column in SORTABLE:
+        health.order = CallOrder(cast(Any, column), not before.descending if column == before.by else True)
     health.cursors.clear()
 
 
-def turn(step: int, after: object) -> None:
+def turn(step: int, after: Cursor | None) -> None:
     """Turns the table's pages: on to the page that begins after a cursor, or back."""
     health = state.health()
     if step > 0 and after is not None:

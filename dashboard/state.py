@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import streamlit as st
+from conductor_core.store.call_rows import NEWEST_FIRST, CallOrder, Cursor
 
 from conductor_core.metrics.figures import Filter
 from conductor_core.metrics.span import Range
@@ -83,7 +84,7 @@ class HealthState:
         zooms: the custom ranges gone through on the way here, UTC ms.
         pick: the calls the table lists, when not all of the range.
         shows: counts picks, so that the table comes into view once for each.
-        order: the column the table is sorted by, and whether from the top down.
+        order: how the table is sorted.
         cursors: where each page of the table begins, the one shown last; none: the first.
         sent: what the browser was last sent of the charts in full; None: all must be sent.
     """
@@ -92,8 +93,8 @@ class HealthState:
     zooms: list[tuple[int, int]] = field(default_factory=list)
     pick: Pick | None = None
     shows: int = 0
-    order: tuple[str, bool] = ("started_at", True)
-    cursors: list[Any] = field(default_factory=list)
+    order: CallOrder = NEWEST_FIRST
+    cursors: list[Cursor] = field(default_factory=list)
     sent: Sent | None = None
 
 

@@ -35,7 +35,7 @@ def opened() -> None:
 
 @st.dialog("Call", width="large", on_dismiss=health_actions.close_call)
 def _dialog(call: Call) -> None:
-    attempts = runtime.get_conductor().health.attempts(call.request_id)
+    attempts = runtime.get_conductor().health.attempts(call)
     who.show(call.provider, call.model)
     st.html(_facts(facts(call)))
     if call.error:

@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 import streamlit as st
+from conductor_core.store.call_rows import NEWEST_FIRST, CallPage
 
 from conductor_core.kinds import FAILURES, SUCCESSES
 from conductor_core.metrics.call import Call
@@ -21,7 +22,6 @@ from dashboard.components.who import look_of, name_of
 
 PAGE = 25
 KEY = "calls"
-SORTED = {"started_at": "When", "ttft_ms": "First token", "latency_ms": "Latency", "cost_usd": "Cost"}
 COLUMNS: tuple[dict[str, Any], ...] = (
     {"name": "When", "sort": "started_at"},
     {"name": "Provider", "who": True},
@@ -48,29 +48,34 @@ def call_table(figures: HealthFigures) -> None:
             st.caption(untrusted.plain(pick_words(span, asked, figures.view.zone)), width="content")
             st.button("Show all", key="calls-all", type="tertiary", on_click=health_actions.show_all)
     after = health.cursors[-1] if health.cursors else None
-    page = runtime.get_conductor().health.calls(span, asked, health.order, after, PAGE)  # type: ignore[arg-type]
-    column, descending = health.order
+    page = runtime.get_conductor().health.calls(span, asked, health.order, after, PAGE)
+    order = health.order
     told = component("calls", css="calls.css")(
         key=KEY,
         data={
             "columns": COLUMNS,
             "rows": [row(call, figures.view.zone) for call in page.calls],
-            "order": column,
-            "descending": descending,
-            "chronological": health.order == ("started_at", True),
+            "order": order.by,
+            "descending": order.descending,
+            "chronological": order == NEWEST_FIRST,
             "newer": bool(health.cursors),
-            "older": page.after is not None,
-            "said": f"page {len(health.cursors) + 1}, by {SORTED[column].lower()}",
+            "older": page.next is not None,
+            "said": _said(len(health.cursors) + 1, page),
             "caption": "Calls, one a row. A row opens its call.",
             "shows": health.shows,
             "downloads": downloads(span, asked),
         },
         on_sort_change=lambda: health_actions.sort(str(_told("sort"))),
-        on_turn_change=lambda: health_actions.turn(int(_told("turn")), page.after),
+        on_turn_change=lambda: health_actions.turn(int(_told("turn")), page.next),
         on_open_change=lambda: health_actions.open_call(str(_told("open"))),
     )
     if told.open:
         st.rerun()
+
+
+def _said(number: int, page: CallPage) -> str:
+    """Which page it is, and what was not sorted."""
+    return f"page {number}" + (f" of the newest {numbers.count(page.of_newest)} calls" if page.of_newest else "")
 
 
 def downloads(span: Span, filter: Filter) -> list[dict[str, str]]:

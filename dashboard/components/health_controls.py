@@ -110,5 +110,5 @@ def _seen(drill: bool) -> list[tuple[str, str]]:
     """Providers and models with a call in the last 90 days, and those in use."""
     conductor = runtime.get_conductor()
     span = Span.ending(int(time.time() * 1000), Range.SEASON)
-    found = conductor.health.overview(Span((span.since, span.until)), "model", Filter(drill=drill), False).groups
+    found = conductor.health.overview(Span((span.since, span.until)), "model", Filter(drill=drill)).groups
     return [(key.provider, key.model) for key in found]

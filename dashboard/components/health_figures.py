@@ -27,7 +27,6 @@ class HealthFigures:
     """
 
     view: HealthView
-    span: Span
     providers: Overview
     charted: Overview
     models: Overview
@@ -35,20 +34,24 @@ class HealthFigures:
     budgets: tuple[BudgetLine, ...]
     now: int
 
+    @property
+    def span(self) -> Span:
+        """The buckets of the charts; coarser than asked for where only such are kept."""
+        return self.charted.span
+
 
 def health_figures(view: HealthView) -> HealthFigures:
     """The view as it is now."""
     conductor, now = runtime.get_conductor(), int(time.time() * 1000)
     span, ask = view.span(now), conductor.health.overview
-    providers = ask(span, "provider", view.filter, True)
+    providers = ask(span, "provider", view.filter, compare=True)
     drills = conductor.providers.drills()
     shown = {"of": drills} if view.filter.drill else {"besides": drills}
     return HealthFigures(
         view=view,
-        span=span,
         providers=providers,
-        charted=providers if view.by == "provider" else ask(span, "model", view.filter, False),
-        models=ask(Span((span.since, span.until)), "model", view.filter, False),
+        charted=providers if view.by == "provider" else ask(span, "model", view.filter),
+        models=ask(Span((span.since, span.until)), "model", view.filter),
         incidents=tuple(conductor.store.incidents(span.since, min(span.until, now + 1), INCIDENTS, **shown)),
         budgets=tuple(conductor.gateway.budgets.standing()),
         now=now,
