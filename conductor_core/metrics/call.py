@@ -12,10 +12,11 @@ SHORTEST_WRITING_MS = 20.0
 
 @dataclass(slots=True)
 class Call:
-    """One attempt. Fields are the columns of the `calls` table, in their order.
+    """One attempt. Fields are the first columns of the `calls` table, in their order.
 
     `started_at` is UTC in ms since 1970; latencies are in ms by the monotonic clock; cost is in USD.
-    None means "not known (yet)", never zero.
+    None means "not known (yet)", never zero. `superseded`: another attempt of its request followed, so how this one
+    ended is not how the request did.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Call:
     finish_reason: FinishReason | None = None
     error: str | None = None
     api_key_id: str | None = None
+    superseded: bool = False
 
     @property
     def tokens_per_second(self) -> float | None:

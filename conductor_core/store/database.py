@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import fields
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -42,10 +43,13 @@ SEED_CALLS = 20_000
 CROWD = 8
 """Calls at once from which on an end, too, waits 2 ms for company: a commit costs more than the rows in it."""
 
-_call_row = attrgetter(*calls.c.keys())
+_call_columns = [calls.c[field.name] for field in fields(Call)]
+_message_columns = [messages.c[field.name] for field in fields(StoredMessage)]
+_incident_columns = [incidents.c[field.name] for field in fields(Incident)]
+_call_row = attrgetter(*(column.name for column in _call_columns))
 _conversation_row = attrgetter(*conversations.c.keys())
-_message_row = attrgetter(*messages.c.keys())
-_incident_row = attrgetter(*incidents.c.keys())
+_message_row = attrgetter(*(column.name for column in _message_columns))
+_incident_row = attrgetter(*(column.name for column in _incident_columns))
 _SETTINGS = conversations.c.keys().index("settings")
 _FACTS = messages.c.keys().index("facts")
 
@@ -59,6 +63,7 @@ class Store:
         self._writing = writing
         self._reading = reading
         self._running: set[str] = set()
+        self.copy = 0
         self._statements = Statements(writing.dialect)
         driver_connection = writing.raw_connection().driver_connection
         assert driver_connection is not None
@@ -119,23 +124,23 @@ class Store:
 
     def messages(self, conversation_id: str) -> list[StoredMessage]:
         """All of a conversation, by turn, the user's before the answers, then by lane and version."""
-        wanted = select(messages).where(messages.c.conversation_id == conversation_id)
+        wanted = select(*_message_columns).where(messages.c.conversation_id == conversation_id)
         order = (messages.c.turn, messages.c.role.desc(), messages.c.lane, messages.c.version)
         return [message_from(row) for row in self._rows(wanted.order_by(*order))]
 
     def calls_of(self, conversation_id: str) -> list[Call]:
         """Every attempt of a conversation, oldest first."""
-        wanted = select(calls).where(calls.c.conversation_id == conversation_id)
+        wanted = select(*_call_columns).where(calls.c.conversation_id == conversation_id)
         return self._calls(wanted.order_by(calls.c.started_at, calls.c.attempt))
 
     def calls_between(self, since: int, until: int) -> list[Call]:
         """Calls begun at `since` or later and before `until` (UTC ms), oldest first."""
-        wanted = select(calls).where(calls.c.started_at >= since, calls.c.started_at < until)
+        wanted = select(*_call_columns).where(calls.c.started_at >= since, calls.c.started_at < until)
         return self._calls(wanted.order_by(calls.c.started_at))
 
     def recent_calls(self, limit: int, since: int = 0) -> list[Call]:
         """The newest calls begun at `since` (UTC ms) or later, newest first."""
-        wanted = select(calls).where(calls.c.started_at >= since)
+        wanted = select(*_call_columns).where(calls.c.started_at >= since)
         return self._calls(wanted.order_by(calls.c.started_at.desc()).limit(limit))
 
     def call_columns(
@@ -161,7 +166,7 @@ class Store:
         place = func.row_number().over(partition_by=recent.c.provider, order_by=recent.c.started_at.desc())
         placed = select(recent.c.id, place.label("place")).subquery()
         chosen = select(placed.c.id).where(placed.c.place <= per_provider)
-        return self._calls(select(calls).where(calls.c.id.in_(chosen)).order_by(calls.c.started_at))
+        return self._calls(select(*_call_columns).where(calls.c.id.in_(chosen)).order_by(calls.c.started_at))
 
     def spent(self, since: int, until: int) -> dict[str, float]:
         """USD by provider of the real calls begun in [since, until) UTC ms; a running one counts what is reserved."""
@@ -198,7 +203,9 @@ class Store:
             besides: not of these providers.
         """
         lasted = incidents.c.ended_at.is_(None) | (incidents.c.ended_at > since)
-        wanted = select(incidents).where(incidents.c.started_at < until, (incidents.c.started_at >= since) | lasted)
+        wanted = select(*_incident_columns).where(
+            incidents.c.started_at < until, (incidents.c.started_at >= since) | lasted
+        )
         wanted = (
             wanted.where(incidents.c.provider.not_in(besides))
             if of is None
@@ -232,7 +239,9 @@ class Store:
 
         The future fails with `NotFound` if its conversation doesn't exist.
         """
-        return self.writer.submit(self._statements.save_message, _with_json(_message_row(m), _FACTS), m.id)
+        return self.writer.submit(
+            self._statements.save_message, (*_with_json(_message_row(m), _FACTS), self.copy), m.id
+        )
 
     def checkpoint(self, message_id: str, content: str, thinking: str, state: LaneState) -> Saved:
         """Updates an answer that is being written."""
@@ -249,11 +258,11 @@ class Store:
         else:
             self._running.discard(call.id)
             patient = len(self._running) >= CROWD
-        return self.writer.submit(self._statements.save_call, _call_row(call), call.id, patient=patient)
+        return self.writer.submit(self._statements.save_call, (*_call_row(call), self.copy), call.id, patient=patient)
 
     def save_incident(self, incident: Incident) -> Saved:
         """Inserts it, or updates its end and its reason."""
-        return self.writer.submit(self._statements.save_incident, _incident_row(incident), incident.id)
+        return self.writer.submit(self._statements.save_incident, (*_incident_row(incident), self.copy), incident.id)
 
     def _rows(self, statement: Executable) -> list[Any]:
         with self._reading.connect() as connection:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Dialect, Table, bindparam, delete, null, update
+from sqlalchemy import Dialect, Table, bindparam, delete, null, text, update
 from sqlalchemy.sql import ClauseElement
 
 from conductor_core.store.tables import calls, conversations, incidents, messages
@@ -52,22 +52,33 @@ class Statements:
         # What is fixed at a row's birth is not updated: spares index writes, and a late final row can't bring back
         # what deleting its conversation took out.
         self.save_call = self._upsert(
-            calls, "id request_id attempt source conversation_id lane_id started_at api_key_id", gathers=True
+            calls,
+            "id request_id attempt source conversation_id lane_id started_at api_key_id copy counted",
+            gathers=True,
+            # A call that was counted as the last one of its request, and is not: the rollups have to be told.
+            counted="CASE WHEN calls.counted = 1 AND excluded.superseded AND NOT calls.superseded"
+            " THEN 2 ELSE calls.counted END",
         )
         self.save_conversation = self._upsert(conversations, "id kind created_at")
-        self.save_message = self._upsert(messages, "id conversation_id turn lane version role created_at")
-        self.save_incident = self._upsert(incidents, "id kind provider model started_at")
+        self.save_message = self._upsert(messages, "id conversation_id turn lane version role created_at copy")
+        self.save_incident = self._upsert(incidents, "id kind provider model started_at copy")
         self.checkpoint = self._update(messages, "content", "thinking", "state")
         self.rename = self._update(conversations, "title")
         self.touch = self._update(conversations, "updated_at")
         self.delete = Statement(*self._erasing(), erases=True)
 
-    def _upsert(self, table: Table, fixed: str, gathers: bool = False) -> Statement:
-        statement = _insert(self._dialect)(table)
-        kept = {name: statement.excluded[name] for name in _names(table) if name not in fixed.split()}
-        text = self._text(statement.on_conflict_do_update(index_elements=["id"], set_=kept))
-        start = text.index("VALUES ") + len("VALUES ")
-        return Statement(text, values=text[start : text.index(")", start) + 1], gathers=gathers)
+    def _upsert(self, table: Table, fixed: str, gathers: bool = False, **computed: str) -> Statement:
+        """Rows are the table's columns in their order, without `counted`."""
+        names = [column.name for column in table.columns if column.name != "counted"]
+        statement = _insert(self._dialect)(table).values({name: bindparam(name) for name in names})
+        kept = {name: statement.excluded[name] for name in names if name not in fixed.split()}
+        sql = self._text(
+            statement.on_conflict_do_update(
+                index_elements=["id"], set_=kept | {name: text(sql) for name, sql in computed.items()}
+            )
+        )
+        start = sql.index("VALUES ") + len("VALUES ")
+        return Statement(sql, values=sql[start : sql.index(")", start) + 1], gathers=gathers)
 
     def _update(self, table: Table, *columns: str) -> Statement:
         """Rows are the columns' values, then the id."""
@@ -84,10 +95,6 @@ class Statements:
 
     def _text(self, statement: ClauseElement) -> str:
         return str(statement.compile(dialect=self._dialect))
-
-
-def _names(table: Table) -> list[str]:
-    return [column.name for column in table.columns]
 
 
 def _insert(dialect: Dialect) -> Callable[[Table], Any]:

@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 metadata = MetaData()
 
@@ -37,6 +54,7 @@ messages = Table(
     Column("state", String(16), nullable=False),
     Column("facts", JSON, nullable=False),  # receipt, and for a failed answer the error's sentence and detail
     Column("created_at", BigInteger, nullable=False),
+    Column("copy", SmallInteger, nullable=False, server_default="0"),  # which copy of the app is writing it
     Index("messages_by_conversation", "conversation_id", "turn", "lane", "version"),
 )
 _partial(messages, "messages_unfinished", "state", "state IN ('waiting', 'streaming')")
@@ -68,12 +86,18 @@ calls = Table(
     Column("finish_reason", String(16)),
     Column("error", String(500)),
     Column("api_key_id", String(32)),
+    Column(
+        "superseded", Boolean, nullable=False, server_default=text("false")
+    ),  # another attempt of its request followed
+    Column("copy", SmallInteger, nullable=False, server_default="0"),  # which copy of the app made it
+    Column("counted", SmallInteger, nullable=False, server_default="0"),  # see `Counted` in store/rollups.py
     Index("calls_by_time", "started_at"),
     Index("calls_by_outcome", "outcome", "started_at"),
 )
 # Calls through the HTTP door have neither, and pay for neither.
 _partial(calls, "calls_by_conversation", "conversation_id", "conversation_id IS NOT NULL")
 _partial(calls, "calls_by_lane", "lane_id", "lane_id IS NOT NULL")
+_partial(calls, "calls_uncounted", "started_at", "counted <> 1")
 
 incidents = Table(
     "incidents",
@@ -85,5 +109,38 @@ incidents = Table(
     Column("started_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger),  # of a budget it is known from the start, and may lie ahead
     Column("reason", String(500), nullable=False),
+    Column("copy", SmallInteger, nullable=False, server_default="0"),
     Index("incidents_by_time", "started_at"),
+)
+
+series = Table(
+    "series",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("provider", String(48), nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("source", String(16), nullable=False),
+    UniqueConstraint("provider", "model", "source", name="series_once"),
+)
+
+rollups = Table(  # finished calls added up; every call is in one bucket of each level
+    "rollups",
+    metadata,
+    Column("level", SmallInteger, primary_key=True),  # the bucket's width in minutes
+    Column("start", BigInteger, primary_key=True),
+    Column("series", Integer, ForeignKey("series.id"), primary_key=True),
+    Column("copy", SmallInteger, primary_key=True),  # which copy of the app added it up; readers merge them
+    Column("sums", LargeBinary, nullable=False),  # counts, tokens and costs: `metrics/rollup.py`
+    Column("latency", LargeBinary, nullable=False),  # sketches: `metrics/sketch.py`
+    Column("ttft", LargeBinary, nullable=False),
+    Column("pace", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+rollup_batches = Table(  # which buckets each batch changed, so that readers know what of theirs is out of date
+    "rollup_batches",
+    metadata,
+    Column("copy", SmallInteger, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("quarters", LargeBinary, nullable=False),  # their starts in quarters of an hour since 1970, uint32
 )
