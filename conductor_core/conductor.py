@@ -7,6 +7,8 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -30,6 +32,9 @@ from conductor_core.store.database import Store
 from conductor_core.store.records import Incident
 from conductor_core.webhook import VARIABLE as WEBHOOK_VARIABLE
 from conductor_core.webhook import Webhook
+
+if TYPE_CHECKING:
+    from conductor_core.metrics.health import Health
 
 SEED_CALLS = 20
 """Calls per provider read back at start, so that a restart does not forget who is healthy."""
@@ -198,6 +203,13 @@ class Conductor:
     def models(self) -> dict[str, list[str]]:
         """Every configured provider's models, as far as known; their default model first."""
         return {provider.name: self.catalog.known(provider.name) for provider in self.providers.available()}
+
+    @cached_property
+    def health(self) -> Health:
+        """The figures of every span of time, from the calls themselves. Any thread may ask."""
+        from conductor_core.metrics.health import Health  # numpy: only for those who look
+
+        return Health(self.store)
 
     def _endpoints(self) -> dict[str, Endpoint]:
         """Where every provider is reached, the drill's too: beginning or ending one changes nothing at the others."""

@@ -169,6 +169,11 @@ class Attempt:
         if self.call.outcome is Outcome.RUNNING:
             self._close(self._cut_short())
 
+    def supersede(self) -> None:
+        """Notes that another attempt of the same request follows: how this one ended is not how the request does."""
+        self.call.superseded = True
+        self.saved = self._store.save_call(self.call)
+
     def _close(self, outcome: Outcome) -> None:
         call = self.call
         call.latency_ms, call.outcome = self.elapsed_ms, outcome

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import Engine, Executable, func, select, update
@@ -20,6 +21,7 @@ from conductor_core.store.records import (
     Conversation,
     Incident,
     StoredMessage,
+    call_columns,
     call_from,
     conversation_from,
     incident_from,
@@ -37,13 +39,16 @@ from conductor_core.store.statements import Statements
 from conductor_core.store.tables import calls, conversations, incidents, messages
 from conductor_core.store.writer import Writer
 
+if TYPE_CHECKING:
+    from conductor_core.store.history import History
+
 SEED_CALLS = 20_000
 """How many of the newest calls `last_calls` looks at."""
 
 CROWD = 8
 """Calls at once from which on an end, too, waits 2 ms for company: a commit costs more than the rows in it."""
 
-_call_columns = [calls.c[field.name] for field in fields(Call)]
+_call_columns = call_columns(calls)
 _message_columns = [messages.c[field.name] for field in fields(StoredMessage)]
 _incident_columns = [incidents.c[field.name] for field in fields(Incident)]
 _call_row = attrgetter(*(column.name for column in _call_columns))
@@ -131,17 +136,17 @@ class Store:
     def calls_of(self, conversation_id: str) -> list[Call]:
         """Every attempt of a conversation, oldest first."""
         wanted = select(*_call_columns).where(calls.c.conversation_id == conversation_id)
-        return self._calls(wanted.order_by(calls.c.started_at, calls.c.attempt))
+        return self.calls_by(wanted.order_by(calls.c.started_at, calls.c.attempt))
 
     def calls_between(self, since: int, until: int) -> list[Call]:
         """Calls begun at `since` or later and before `until` (UTC ms), oldest first."""
         wanted = select(*_call_columns).where(calls.c.started_at >= since, calls.c.started_at < until)
-        return self._calls(wanted.order_by(calls.c.started_at))
+        return self.calls_by(wanted.order_by(calls.c.started_at))
 
     def recent_calls(self, limit: int, since: int = 0) -> list[Call]:
         """The newest calls begun at `since` (UTC ms) or later, newest first."""
         wanted = select(*_call_columns).where(calls.c.started_at >= since)
-        return self._calls(wanted.order_by(calls.c.started_at.desc()).limit(limit))
+        return self.calls_by(wanted.order_by(calls.c.started_at.desc()).limit(limit))
 
     def call_columns(
         self, since_ms: int, until_ms: int, columns: Sequence[str], *, drill: bool = False
@@ -166,7 +171,7 @@ class Store:
         place = func.row_number().over(partition_by=recent.c.provider, order_by=recent.c.started_at.desc())
         placed = select(recent.c.id, place.label("place")).subquery()
         chosen = select(placed.c.id).where(placed.c.place <= per_provider)
-        return self._calls(select(*_call_columns).where(calls.c.id.in_(chosen)).order_by(calls.c.started_at))
+        return self.calls_by(select(*_call_columns).where(calls.c.id.in_(chosen)).order_by(calls.c.started_at))
 
     def spent(self, since: int, until: int) -> dict[str, float]:
         """USD by provider of the real calls begun in [since, until) UTC ms; a running one counts what is reserved."""
@@ -268,8 +273,21 @@ class Store:
         with self._reading.connect() as connection:
             return list(connection.execute(statement).all())
 
-    def _calls(self, statement: Executable) -> list[Call]:
+    def calls_by(self, statement: Executable) -> list[Call]:
+        """The calls that a selection of `call_columns` finds."""
         return [call_from(row) for row in self._rows(statement)]
+
+    @contextmanager
+    def history(self) -> Iterator[History]:
+        """Calls and rollups as of one moment, however long the reading takes."""
+        from conductor_core.store.history import History  # numpy: only for those who look
+
+        with self._reading.connect() as connection:
+            connection.exec_driver_sql("BEGIN")
+            try:
+                yield History(connection)
+            finally:
+                connection.exec_driver_sql("COMMIT")
 
     def _mark_interrupted(self) -> None:
         """One process per file, so whatever is still running was left by one that died."""

@@ -70,7 +70,7 @@ class Statements:
     def _upsert(self, table: Table, fixed: str, gathers: bool = False, **computed: str) -> Statement:
         """Rows are the table's columns in their order, without `counted`."""
         names = [column.name for column in table.columns if column.name != "counted"]
-        statement = _insert(self._dialect)(table).values({name: bindparam(name) for name in names})
+        statement = insert_of(self._dialect)(table).values({name: bindparam(name) for name in names})
         kept = {name: statement.excluded[name] for name in names if name not in fixed.split()}
         sql = self._text(
             statement.on_conflict_do_update(
@@ -97,7 +97,7 @@ class Statements:
         return str(statement.compile(dialect=self._dialect))
 
 
-def _insert(dialect: Dialect) -> Callable[[Table], Any]:
+def insert_of(dialect: Dialect) -> Callable[[Table], Any]:
     """The one place where dialects differ: INSERT … ON CONFLICT is each dialect's own construct."""
     if dialect.name == "postgresql":
         from sqlalchemy.dialects import postgresql
