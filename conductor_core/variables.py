@@ -41,7 +41,7 @@ _GROUPS = {
         "queue_timeout",
         "max_requests",
     ),
-    "Budgets and incidents": ("budget_day", "budget_month", "budgets", "budget_beyond", "webhook_url"),
+    "Budgets and incidents": ("budget_day", "budget_month", "budgets", "budget_beyond", "prices", "webhook_url"),
 }
 
 
@@ -106,7 +106,7 @@ def _of_setting(name: str) -> Iterator[Row]:
 
 
 def _written(default: Any) -> str:
-    if default is None or default == []:
+    if default is None or default in ([], {}):
         return ""
     if isinstance(default, bool):
         return str(int(default))
