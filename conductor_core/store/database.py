@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
@@ -11,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import Engine, Executable, func, select, update
+from sqlalchemy import Executable, func, select
 
 from conductor_core.errors import NotFound
 from conductor_core.kinds import LaneState, Outcome, Source
 from conductor_core.metrics.call import Call
-from conductor_core.store.lock import DataLock
+from conductor_core.store.backend import Backend
+from conductor_core.store.chores import Work
 from conductor_core.store.records import (
     Conversation,
     Incident,
@@ -28,13 +28,7 @@ from conductor_core.store.records import (
     message_from,
 )
 from conductor_core.store.saved import Saved
-from conductor_core.store.sqlite_file import (
-    prepare_file,
-    prepare_folder,
-    reading_engine,
-    refused_politely,
-    writing_engine,
-)
+from conductor_core.store.sqlite import SQLite
 from conductor_core.store.statements import Statements
 from conductor_core.store.tables import calls, conversations, incidents, messages
 from conductor_core.store.writer import Writer
@@ -63,16 +57,11 @@ class Store:
     """Conversations, messages, calls and incidents. Reads are synchronous, from any thread; writes are queued and
     return a future resolved after their commit."""
 
-    def __init__(self, lock: DataLock, writing: Engine, reading: Engine) -> None:
-        self._lock = lock
-        self._writing = writing
-        self._reading = reading
+    def __init__(self, backend: Backend, chore: Work | None = None) -> None:
+        self._backend = backend
         self._running: set[str] = set()
-        self.copy = 0
-        self._statements = Statements(writing.dialect)
-        driver_connection = writing.raw_connection().driver_connection
-        assert driver_connection is not None
-        self.writer = Writer(driver_connection)
+        self._statements = Statements(backend.dialect)
+        self.writer = Writer(backend, chore=chore)
 
     @classmethod
     def open(cls, home: Path, *, durability: str = "normal", place: str = "") -> Store:
@@ -88,27 +77,19 @@ class Store:
             StoreError: it can't be used; the file is as it was.
             DatabaseTooNew: a later version wrote it; the file is as it was.
         """
-        prepare_folder(home)
-        with refused_politely(home):
-            lock = DataLock.take(home, place)
-        try:
-            path = home / "conductor.db"
-            prepare_file(path)
-            with refused_politely(path):
-                store = cls(lock, writing_engine(path, durability), reading_engine(path))
-                store._mark_interrupted()
-        except BaseException:
-            lock.release()
-            raise
+        store = cls(SQLite.open(home, durability=durability, place=place))
         store.writer.start()
         return store
 
     def close(self) -> None:
-        """Writes what is queued, closes every connection and lets go of the lock."""
+        """Writes what is queued and closes every connection."""
         self.writer.close()
-        self._reading.dispose()
-        self._writing.dispose()
-        self._lock.release()
+        self._backend.close()
+
+    @property
+    def copy(self) -> int:
+        """Which copy of the app this is, among those that write into the same database."""
+        return self._backend.copy
 
     def conversations(self, kind: str, limit: int = 100, offset: int = 0) -> list[Conversation]:
         """Those of a kind ("chat" or "compare"), the last used first."""
@@ -270,7 +251,7 @@ class Store:
         return self.writer.submit(self._statements.save_incident, (*_incident_row(incident), self.copy), incident.id)
 
     def _rows(self, statement: Executable) -> list[Any]:
-        with self._reading.connect() as connection:
+        with self._backend.reading.connect() as connection:
             return list(connection.execute(statement).all())
 
     def calls_by(self, statement: Executable) -> list[Call]:
@@ -282,26 +263,12 @@ class Store:
         """Calls and rollups as of one moment, however long the reading takes."""
         from conductor_core.store.history import History  # numpy: only for those who look
 
-        with self._reading.connect() as connection:
+        with self._backend.reading.connect() as connection:
             connection.exec_driver_sql("BEGIN")
             try:
                 yield History(connection)
             finally:
                 connection.exec_driver_sql("COMMIT")
-
-    def _mark_interrupted(self) -> None:
-        """One process per file, so whatever is still running was left by one that died."""
-        unfinished = messages.c.state.in_([LaneState.WAITING, LaneState.STREAMING])
-        with self._writing.begin() as connection:
-            connection.execute(
-                update(calls).where(calls.c.outcome == Outcome.RUNNING).values(outcome=Outcome.INTERRUPTED)
-            )
-            connection.execute(update(messages).where(unfinished).values(state=LaneState.INTERRUPTED))
-            connection.execute(update(incidents).where(incidents.c.ended_at.is_(None)).values(ended_at=_now()))
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _with_json(row: tuple[Any, ...], column: int) -> tuple[Any, ...]:

@@ -260,7 +260,7 @@ async def test_many_tasks_wait_for_their_commits(store: Store) -> None:
 
 def test_readers_can_not_write(store: Store) -> None:
     """The connections that read refuse to write."""
-    with store._reading.connect() as connection, pytest.raises(Exception, match="readonly"):
+    with store._backend.reading.connect() as connection, pytest.raises(Exception, match="readonly"):
         connection.exec_driver_sql("DELETE FROM calls")
 
 
@@ -268,7 +268,7 @@ def test_readers_can_not_write(store: Store) -> None:
 def test_durability_sets_when_the_disk_is_flushed(home: Path, durability: str, level: int) -> None:
     """`full` flushes with every commit, `normal` with checkpoints; either way deleted bytes are overwritten."""
     store = Store.open(home, durability=durability)
-    with store._writing.connect() as connection:
+    with store._backend.writing.connect() as connection:
         pragmas = [
             connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
             for name in ("synchronous", "journal_mode", "foreign_keys", "secure_delete", "busy_timeout")

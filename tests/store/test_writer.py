@@ -7,12 +7,15 @@ from dataclasses import astuple, replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import StaticPool, create_engine
 from sqlalchemy.dialects import sqlite
 
 from conductor_core.errors import StoreError
 from conductor_core.kinds import LaneState
 from conductor_core.metrics.call import Call
+from conductor_core.store.chores import Work
 from conductor_core.store.saved import Saved
+from conductor_core.store.sqlite import SQLite
 from conductor_core.store.sqlite_file import prepare_file
 from conductor_core.store.statements import Statements
 from conductor_core.store.writer import Writer
@@ -24,7 +27,7 @@ statements = Statements(sqlite.dialect())
 class Desk:
     """A writer over a connection of the test's own, and what the connection was told."""
 
-    def __init__(self, path: Path, capacity: int = 100_000) -> None:
+    def __init__(self, path: Path, capacity: int = 100_000, chore: Work | None = None) -> None:
         prepare_file(path)
         self.path = path
         self.connection = sqlite3.connect(path, isolation_level=None, timeout=0.02, check_same_thread=False)
@@ -32,7 +35,8 @@ class Desk:
         self.connection.execute("PRAGMA foreign_keys = ON")
         self.told: list[str] = []
         self.connection.set_trace_callback(self.told.append)
-        self.writer = Writer(self.connection, capacity)
+        engine = create_engine("sqlite://", creator=lambda: self.connection, poolclass=StaticPool)
+        self.writer = Writer(SQLite(engine, engine), capacity, chore)
 
     def save(self, call: Call, *, patient: bool = False) -> Saved:
         return self.writer.submit(statements.save_call, (*astuple(call), 0), call.id, patient=patient)
