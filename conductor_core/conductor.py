@@ -103,7 +103,13 @@ class Conductor:
         check_default_models(settings, environment)
         check_budgets(settings, environment)
         place = f"http://{settings.host}:{settings.port}"
-        store = await asyncio.to_thread(Store.open, settings.home, durability=settings.durability, place=place)
+        store = await asyncio.to_thread(
+            Store.open,
+            settings.home,
+            durability=settings.durability,
+            place=place,
+            database_url=settings.database_url,
+        )
         redactor = Redactor()
         redactor.learn_environment(environment.merged())
         private = settings.host in _LOOPBACK if private is None else private

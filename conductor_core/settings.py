@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from conductor_core.database_url import parsed
 from conductor_core.environment import Environment, Origin, Variable, home_folder
 from conductor_core.errors import SettingsError
 from conductor_core.pricing import OwnPrice
@@ -92,6 +93,11 @@ class Settings(BaseSettings):
     allowed_hosts: list[str] = Field(
         default_factory=list, description="Host names of a proxy in front, comma-separated."
     )
+    database_url: Secret | None = Field(
+        default=None,
+        description="A PostgreSQL database instead of the file in the data folder, for several copies of the app: "
+        "postgresql+psycopg://user:password@host/name, with libpq's options such as ?sslmode=verify-full.",
+    )
     durability: Literal["normal", "full"] = Field(
         default="normal", description="normal or full; full: nothing is lost in a power cut."
     )
@@ -168,10 +174,17 @@ class Settings(BaseSettings):
     def _expand(cls, value: Path) -> Path:
         return value.expanduser()
 
-    @field_validator("password", "webhook_url", mode="before")
+    @field_validator("password", "webhook_url", "database_url", mode="before")
     @classmethod
     def _hide(cls, value: Any) -> Any:
         return Secret(value) if isinstance(value, str) else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _usable_address(cls, value: Secret | None) -> Secret | None:
+        if value is not None:
+            parsed(value.reveal())
+        return value
 
     @field_validator("allowed_hosts", "local_models", "auto_providers", mode="before")
     @classmethod

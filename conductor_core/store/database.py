@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from operator import attrgetter
@@ -15,6 +15,7 @@ from sqlalchemy import Executable, func, select
 from conductor_core.errors import NotFound
 from conductor_core.kinds import LaneState, Outcome, Source
 from conductor_core.metrics.call import Call
+from conductor_core.secret import Secret
 from conductor_core.store.backend import Backend
 from conductor_core.store.chores import Work
 from conductor_core.store.records import (
@@ -64,20 +65,23 @@ class Store:
         self.writer = Writer(backend, chore=chore)
 
     @classmethod
-    def open(cls, home: Path, *, durability: str = "normal", place: str = "") -> Store:
-        """Opens `conductor.db` in a folder, making both if they aren't there, and marks what a crash left running.
+    def open(
+        cls, home: Path, *, durability: str = "normal", place: str = "", database_url: Secret | None = None
+    ) -> Store:
+        """Opens the database, making it if it isn't there, and marks what a crash left running.
 
         Args:
-            home: the folder; it and what is in it are for its owner only.
+            home: the folder of `conductor.db`; it and what is in it are for its owner only.
             durability: "full" also outlasts a power cut, at a disk flush per commit; "normal" any crash of Conductor.
-            place: our own address, shown to whoever finds the database in use.
+            place: our own address, shown to whoever finds the file in use.
+            database_url: a PostgreSQL database instead of the file, `postgresql+psycopg://…`.
 
         Raises:
-            AlreadyRunning: another process has it.
-            StoreError: it can't be used; the file is as it was.
-            DatabaseTooNew: a later version wrote it; the file is as it was.
+            AlreadyRunning: another process has the file.
+            StoreError: the database can't be used; it is as it was.
+            DatabaseTooNew: a later version wrote it; it is as it was.
         """
-        store = cls(SQLite.open(home, durability=durability, place=place))
+        store = cls(_backend(home, durability, place, database_url))
         store.writer.start()
         return store
 
@@ -85,6 +89,11 @@ class Store:
         """Writes what is queued and closes every connection."""
         self.writer.close()
         self._backend.close()
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """Name and value of what people may want to know of the database."""
+        return self._backend.facts()
 
     @property
     def copy(self) -> int:
@@ -231,7 +240,9 @@ class Store:
 
     def checkpoint(self, message_id: str, content: str, thinking: str, state: LaneState) -> Saved:
         """Updates an answer that is being written."""
-        return self.writer.submit(self._statements.checkpoint, (content, thinking, state, message_id), message_id)
+        return self.writer.submit(
+            self._statements.checkpoint, (content, thinking, state, self.copy, message_id), message_id
+        )
 
     def save_call(self, call: Call) -> Saved:
         """Inserts a call, or updates it: its start and its end are both this.
@@ -269,6 +280,14 @@ class Store:
                 yield History(connection)
             finally:
                 connection.exec_driver_sql("COMMIT")
+
+
+def _backend(home: Path, durability: str, place: str, database_url: Secret | None) -> Backend:
+    if database_url is None:
+        return SQLite.open(home, durability=durability, place=place)
+    from conductor_core.store.postgres import Postgres  # its driver is loaded by those who use it
+
+    return Postgres.open(database_url, durability=durability)
 
 
 def _with_json(row: tuple[Any, ...], column: int) -> tuple[Any, ...]:

@@ -73,9 +73,9 @@ class Statements:
             " THEN 2 ELSE calls.counted END",
         )
         self.save_conversation = self._upsert(conversations, "id kind created_at")
-        self.save_message = self._upsert(messages, "id conversation_id turn lane version role created_at copy")
+        self.save_message = self._upsert(messages, "id conversation_id turn lane version role created_at")
         self.save_incident = self._upsert(incidents, "id kind provider model started_at copy")
-        self.checkpoint = self._update(messages, "content", "thinking", "state")
+        self.checkpoint = self._update(messages, "content", "thinking", "state", "copy")
         self.rename = self._update(conversations, "title")
         self.touch = self._update(conversations, "updated_at")
         self.delete = Statement(*self._erasing(), erases=True)

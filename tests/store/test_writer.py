@@ -216,7 +216,7 @@ def test_order_holds_across_statements(desk: Desk) -> None:
         return desk.writer.submit(statements.save_message, row, said)
 
     save("first")
-    desk.writer.submit(statements.checkpoint, ("second", "", LaneState.STREAMING, said), said)
+    desk.writer.submit(statements.checkpoint, ("second", "", LaneState.STREAMING, 0, said), said)
     last = save("third")
     desk.writer.start()
     last.result(5)
