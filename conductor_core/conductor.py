@@ -7,6 +7,8 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -30,6 +32,9 @@ from conductor_core.store.database import Store
 from conductor_core.store.records import Incident
 from conductor_core.webhook import VARIABLE as WEBHOOK_VARIABLE
 from conductor_core.webhook import Webhook
+
+if TYPE_CHECKING:
+    from conductor_core.metrics.health import Health
 
 SEED_CALLS = 20
 """Calls per provider read back at start, so that a restart does not forget who is healthy."""
@@ -98,7 +103,13 @@ class Conductor:
         check_default_models(settings, environment)
         check_budgets(settings, environment)
         place = f"http://{settings.host}:{settings.port}"
-        store = await asyncio.to_thread(Store.open, settings.home, durability=settings.durability, place=place)
+        store = await asyncio.to_thread(
+            Store.open,
+            settings.home,
+            durability=settings.durability,
+            place=place,
+            database_url=settings.database_url,
+        )
         redactor = Redactor()
         redactor.learn_environment(environment.merged())
         private = settings.host in _LOOPBACK if private is None else private
@@ -198,6 +209,13 @@ class Conductor:
     def models(self) -> dict[str, list[str]]:
         """Every configured provider's models, as far as known; their default model first."""
         return {provider.name: self.catalog.known(provider.name) for provider in self.providers.available()}
+
+    @cached_property
+    def health(self) -> Health:
+        """The figures of every span of time, from the calls themselves. Any thread may ask."""
+        from conductor_core.metrics.health import Health  # numpy: only for those who look
+
+        return Health(self.store)
 
     def _endpoints(self) -> dict[str, Endpoint]:
         """Where every provider is reached, the drill's too: beginning or ending one changes nothing at the others."""

@@ -258,4 +258,7 @@ class Filter:
         return bool(self.outcomes or self.conversation)
 
 
+NO_FILTER = Filter()
+"""All calls but those of drills."""
+
 ROWS_AT_MOST = 50_000

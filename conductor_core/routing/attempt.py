@@ -16,7 +16,7 @@ from conductor_core.kinds import FAILURES, CostKind, Fault, FinishReason, Outcom
 from conductor_core.metrics.call import Call
 from conductor_core.metrics.live import LiveMetrics
 from conductor_core.metrics.pace import Flight
-from conductor_core.pricing import FREE, estimate_tokens
+from conductor_core.pricing import estimate_tokens
 from conductor_core.prompt import Prompt
 from conductor_core.providers import BaseProvider, Chunk, Completion, Usage
 from conductor_core.store.database import Store
@@ -169,6 +169,11 @@ class Attempt:
         if self.call.outcome is Outcome.RUNNING:
             self._close(self._cut_short())
 
+    def supersede(self) -> None:
+        """Notes that another attempt of the same request follows: how this one ended is not how the request does."""
+        self.call.superseded = True
+        self.saved = self._store.save_call(self.call)
+
     def _close(self, outcome: Outcome) -> None:
         call = self.call
         call.latency_ms, call.outcome = self.elapsed_ms, outcome
@@ -275,11 +280,15 @@ def _never() -> bool:
 
 
 def cost_of(provider: BaseProvider, models: tuple[str | None, ...], usage: Usage) -> tuple[float | None, CostKind]:
-    """USD and how it is known, at the price of the first of `models` that has one."""
-    if provider.vendor.price_list == FREE:
+    """USD and how it is known, at the price of the first of `models` that has one; the owner's price goes first."""
+    known = CostKind.ESTIMATED if usage.estimated else CostKind.REPORTED
+    own = provider.own_price(*reversed(models))
+    if own:
+        return own.of(usage), CostKind.FREE if own.nothing else known
+    if provider.is_free():
         return 0.0, CostKind.FREE
     for model in models:
         usd = provider.estimate_cost(usage, model) if model else None
         if usd is not None:
-            return usd, CostKind.ESTIMATED if usage.estimated else CostKind.REPORTED
+            return usd, known
     return None, CostKind.UNKNOWN

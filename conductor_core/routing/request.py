@@ -369,6 +369,8 @@ class Request:
             reservation=self._gateway.reserve(provider, self._prompt),
             **self._facts,
         )
+        if self.attempts:
+            self.attempts[-1].supersede()
         attempt.interrupted = self.interrupted
         self._waited_ms.append(waited * 1000)
         self.attempts.append(attempt)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from conductor_core.kinds import CostKind, FinishReason, IncidentKind, LaneState, Outcome, Source
@@ -92,3 +92,8 @@ def incident_from(row: Sequence[Any]) -> Incident:
     incident = Incident(*row)
     incident.kind = IncidentKind(incident.kind)
     return incident
+
+
+def call_columns(table: Any) -> list[Any]:
+    """The columns of `calls`, or of a selection from it, that make a `Call`, in its fields' order."""
+    return [table.c[field.name] for field in fields(Call)]

@@ -1,0 +1,195 @@
+"""One span of time as the Health page shows it, put together from slabs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from conductor_core.kinds import FAILURES, SUCCESSES, Outcome
+from conductor_core.metrics import rollup
+from conductor_core.metrics.figures import (
+    Figures,
+    Filter,
+    Key,
+    LastError,
+    Lines,
+    Overview,
+    Quantiles,
+    Spread,
+)
+from conductor_core.metrics.slabs import Cells, Grouping, Measure, Names, Slab
+from conductor_core.metrics.span import Span
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from conductor_core.store.history import History
+
+By = Literal["provider", "model"]
+
+SPREAD_EDGES = 10.0 ** np.linspace(1, 6, 51)
+"""Edges of the bars of a latency distribution: ten to each power of ten, from 10 ms to 1,000 s."""
+
+_FIELD = {name: place for place, name in enumerate(rollup.FIELDS)}
+_SUCCESS = np.array([kind in SUCCESSES for kind in rollup.KINDS])
+_FAILURE = np.array([kind in FAILURES for kind in rollup.KINDS])
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Who is told apart: a key per group, in the order of their numbers."""
+
+    keys: tuple[Key, ...]
+    grouping: Grouping
+
+    @classmethod
+    def of(cls, names: Names, by: By, filter: Filter) -> Groups:
+        """The groups of all series known so far that a filter lets through."""
+        found: dict[Key, int] = {}
+        of = np.full(max(len(names.known), 1), -1)
+        for number, (provider, model, source) in enumerate(names.known):
+            if _passes(filter, provider, model, source):
+                key = Key(provider, model if by == "model" else "")
+                of[number] = found.setdefault(key, len(found))
+        grouping = Grouping(of, len(found), (len(names.known), by, filter))
+        return cls(tuple(found), grouping)
+
+
+def _passes(filter: Filter, provider: str, model: str, source: str) -> bool:
+    return (
+        (source == "drill") == filter.drill
+        and (not filter.providers or provider in filter.providers)
+        and (not filter.models or model in filter.models)
+        and (not filter.sources or source in filter.sources)
+    )
+
+
+def overview(
+    span: Span, slabs: Sequence[Slab], before: Slab | None, groups: Groups, past: History, *, pending: int, stale: int
+) -> Overview:
+    """Puts a span together.
+
+    Args:
+        slabs: one per bucket of the span.
+        before: the span before as one slab.
+    """
+    cells = [slab.cells(groups.grouping) for slab in slabs]
+    total = _together(cells)
+    used = [place for place in range(len(groups.keys)) if rollup.attempts(total.sums[place]).any()]
+    earlier = before.cells(groups.grouping) if before else None
+    return Overview(
+        span=span,
+        total=_figures(total, -1),
+        before=_figures(earlier, -1) if earlier else None,
+        groups={groups.keys[place]: _figures(total, place) for place in used},
+        groups_before={groups.keys[place]: _figures(earlier, place) for place in used} if earlier else {},
+        lines={groups.keys[place]: _lines(cells, place) for place in used},
+        all_lines=_lines(cells, -1),
+        spreads={groups.keys[place]: _spread(total.measures[0], place) for place in used},
+        last_errors=_last_errors(span, cells, groups.keys, used, past),
+        exact=slabs[0].exact,
+        pending=pending,
+        stale=stale,
+    )
+
+
+def _together(cells: Sequence[Cells]) -> Cells:
+    """The cells of all buckets as one."""
+    measures = tuple(_joined([one.measures[place] for one in cells]) for place in range(len(rollup.MEASURES)))
+    return Cells(
+        np.sum([one.sums for one in cells], axis=0),
+        measures,
+        tuple(one.quantiles() for one in measures),
+        tuple(one.sizes() for one in measures),
+    )
+
+
+def _joined(parts: Sequence[Measure]) -> Measure:
+    return type(parts[0]).together(parts)  # type: ignore[arg-type]  # all slabs of a span are of one kind
+
+
+def _figures(cells: Cells, place: int) -> Figures:
+    sums = cells.sums[place]
+    field = {name: sums[at] for name, at in _FIELD.items()}
+    latency, ttft, pace = (
+        Quantiles(int(samples[place]), *(None if value != value else float(value) for value in quantiles[place]))
+        for quantiles, samples in zip(cells.quantiles, cells.samples, strict=True)
+    )
+    return Figures(
+        attempts=_ends(rollup.attempts(sums)),
+        requests=_ends(rollup.requests(sums)),
+        latency=latency,
+        ttft=ttft,
+        pace=pace,
+        prompt_tokens=int(field["prompt_tokens"]),
+        completion_tokens=int(field["completion_tokens"]),
+        thinking_tokens=int(field["thinking_tokens"]),
+        priced_tokens=int(field["priced_tokens"]),
+        cost_reported=float(field["cost_reported"]),
+        cost_estimated=float(field["cost_estimated"]),
+        priced=int(field["priced"]),
+        free=int(field["free"]),
+    )
+
+
+def _ends(counts: NDArray[np.float64]) -> Mapping[Outcome, int]:
+    return {rollup.KINDS[place]: int(counts[place]) for place in np.flatnonzero(counts)}
+
+
+def _lines(cells: Sequence[Cells], place: int) -> Lines:
+    sums = np.array([one.sums[place] for one in cells])
+    attempts, requests = rollup.attempts(sums).astype(np.int64), rollup.requests(sums).astype(np.int64)
+    answered = requests[:, _SUCCESS].sum(axis=1)
+    priced = sums[:, _FIELD["priced"]] > 0
+    cost = sums[:, _FIELD["cost_reported"]] + sums[:, _FIELD["cost_estimated"]]
+    quantiles = [np.array([one.quantiles[measure][place] for one in cells]).T for measure in range(3)]
+    samples = [np.array([one.samples[measure][place] for one in cells]) for measure in range(3)]
+    occurred = [at for at in np.flatnonzero(_FAILURE) if attempts[:, at].any()]
+    return Lines(
+        latency=quantiles[0],
+        latency_n=samples[0],
+        ttft=quantiles[1],
+        ttft_n=samples[1],
+        pace=quantiles[2],
+        pace_n=samples[2],
+        answered=answered,
+        judged=answered + requests[:, _FAILURE].sum(axis=1),
+        requests=requests.sum(axis=1),
+        failures={rollup.KINDS[at]: attempts[:, at] for at in occurred},
+        prompt_tokens=sums[:, _FIELD["prompt_tokens"]].astype(np.int64),
+        completion_tokens=sums[:, _FIELD["completion_tokens"]].astype(np.int64),
+        cost=np.where(priced, cost, np.nan),
+    )
+
+
+def _spread(latency: Measure, place: int) -> Spread:
+    return Spread(SPREAD_EDGES, latency.spread(place, SPREAD_EDGES))
+
+
+def _last_errors(
+    span: Span, cells: Sequence[Cells], keys: Sequence[Key], used: Iterable[int], past: History
+) -> dict[str, LastError]:
+    """Looked for only where a provider's sums say that there is one."""
+    newest: dict[str, tuple[int, set[Outcome]]] = {}
+    failed = np.array([rollup.attempts(one.sums)[:, _FAILURE] for one in cells])
+    kinds = [kind for kind in rollup.KINDS if kind in FAILURES]
+    for place in used:
+        buckets = np.flatnonzero(failed[:, place].any(axis=1))
+        if not len(buckets):
+            continue
+        bucket = int(buckets[-1])
+        here = {kinds[at] for at in np.flatnonzero(failed[bucket, place])}
+        known = newest.get(keys[place].provider)
+        if known is None or known[0] < bucket:
+            newest[keys[place].provider] = (bucket, here)
+        elif known[0] == bucket:
+            known[1].update(here)
+    found = {}
+    for provider, (bucket, outcomes) in newest.items():
+        last = past.last_failure(provider, outcomes, span.edges[bucket], span.edges[bucket + 1])
+        if last:
+            found[provider] = LastError(Outcome(last[0]), last[1], last[2])
+    return found

@@ -1,0 +1,230 @@
+"""Calls added up: what a bucket of time keeps of the calls begun in it, and how rows become that.
+
+A bucket's sums are a row of float64 (whole numbers are exact in them up to 2^53): first `FIELDS`, then for each kind of
+end how many attempts and how many requests ended so. Kinds come in the order of `KINDS`, which only ever grows at its
+end, so that what was stored before a kind was known stays readable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from conductor_core.kinds import SUCCESSES, CostKind, Outcome
+from conductor_core.metrics import sketch
+from conductor_core.metrics.call import SHORTEST_WRITING_MS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LEVELS = (1, 15, 60, 1440)
+"""Widths of buckets, in minutes: minutes, quarters of an hour (where odd time zones begin their days), hours, days."""
+
+MINUTE_MS = 60_000
+
+MEASURES = ("latency", "ttft", "pace")
+
+FIELDS = (
+    "prompt_tokens",
+    "completion_tokens",
+    "thinking_tokens",
+    "priced_tokens",
+    "priced",
+    "free",
+    "cost_reported",
+    "cost_estimated",
+)
+
+KINDS = (
+    Outcome.OK,
+    Outcome.LENGTH,
+    Outcome.BLOCKED,
+    Outcome.EMPTY,
+    Outcome.BAD_REQUEST,
+    Outcome.AUTH,
+    Outcome.FORBIDDEN,
+    Outcome.NOT_FOUND,
+    Outcome.TOO_LARGE,
+    Outcome.RATE_LIMITED,
+    Outcome.QUOTA,
+    Outcome.TIMEOUT,
+    Outcome.SERVER_ERROR,
+    Outcome.UNAVAILABLE,
+    Outcome.OVERLOADED,
+    Outcome.CONNECTION,
+    Outcome.STREAM_CUT,
+    Outcome.BAD_RESPONSE,
+    Outcome.CANCELLED,
+    Outcome.INTERRUPTED,
+    Outcome.BUDGET,
+    Outcome.REFUSED,
+)
+
+WIDTH = len(FIELDS) + 2 * len(KINDS)
+
+COLUMNS = (
+    "started_at",
+    "outcome",
+    "superseded",
+    "counted",
+    "latency_ms",
+    "ttft_ms",
+    "prompt_tokens",
+    "completion_tokens",
+    "thinking_tokens",
+    "cost_usd",
+    "cost_kind",
+)
+"""What is read of each call to add it up."""
+
+_PLACE = {kind.value: place for place, kind in enumerate(KINDS)}
+_SUCCESS = np.array([kind in SUCCESSES for kind in KINDS])
+_COST_KINDS = {kind.value: place for place, kind in enumerate(CostKind)}
+_REPORTED, _ESTIMATED, _FREE = (_COST_KINDS[kind] for kind in (CostKind.REPORTED, CostKind.ESTIMATED, CostKind.FREE))
+
+
+def attempts(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of rows of sums: attempts by kind of end."""
+    return sums[..., len(FIELDS) :: 2]
+
+
+def requests(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of rows of sums: requests by kind of end."""
+    return sums[..., len(FIELDS) + 1 :: 2]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Finished calls, column by column; what is not known is NaN.
+
+    Attributes:
+        series: whose each call is, in numbers of the caller's own.
+        kinds: places in `KINDS`.
+        sums: what each adds to its bucket.
+        measures: of each of `MEASURES` the value, NaN where the call has none.
+    """
+
+    started: NDArray[np.int64]
+    series: NDArray[np.int64]
+    kinds: NDArray[np.int64]
+    sums: NDArray[np.float64]
+    measures: tuple[NDArray[np.float64], ...]
+
+    def __len__(self) -> int:
+        return len(self.started)
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[Any]], series: Sequence[int]) -> Columns:
+        """Rows of `COLUMNS`."""
+        turned: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
+        column = dict(zip(COLUMNS, turned, strict=True))
+        kinds = np.array([_PLACE[str(end)] for end in column["outcome"]], dtype=np.int64)
+        corrects = np.array(column["counted"], dtype=np.int64) == 2
+        latency, first = _numbers(column["latency_ms"]), _numbers(column["ttft_ms"])
+        written = _numbers(column["completion_tokens"])
+        answered = _SUCCESS[kinds] & ~corrects if len(kinds) else np.zeros(0, dtype=bool)
+        span = latency - np.nan_to_num(first)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            pace = np.where((written > 0) & (span >= SHORTEST_WRITING_MS), written / span * 1000, np.nan)
+        measures = tuple(np.where(answered, values, np.nan) for values in (latency, first, pace))
+        sums = _sums(column, kinds, corrects)
+        return cls(
+            np.array(column["started_at"], dtype=np.int64), np.array(series, dtype=np.int64), kinds, sums, measures
+        )
+
+
+def _sums(
+    column: dict[str, Sequence[Any]], kinds: NDArray[np.int64], corrects: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """What each call adds. One that was counted as its request's last, and is not, only takes that back."""
+    sums = np.zeros((len(kinds), WIDTH))
+    prompt, written = _known(column["prompt_tokens"]), _known(column["completion_tokens"])
+    cost = _numbers(column["cost_usd"])
+    paid = np.array([_COST_KINDS[str(kind)] for kind in column["cost_kind"]], dtype=np.int64)
+    priced = ~np.isnan(cost)
+    cost = np.nan_to_num(cost)
+    fields = {
+        "prompt_tokens": prompt,
+        "completion_tokens": written,
+        "thinking_tokens": _known(column["thinking_tokens"]),
+        "priced_tokens": np.where(priced, prompt + written, 0.0),
+        "priced": priced,
+        "free": priced & (paid == _FREE),
+        "cost_reported": np.where(paid == _ESTIMATED, 0.0, cost),
+        "cost_estimated": np.where(paid == _ESTIMATED, cost, 0.0),
+    }
+    for place, name in enumerate(FIELDS):
+        sums[:, place] = fields[name]
+    every = np.arange(len(kinds))
+    sums[every, len(FIELDS) + 2 * kinds] = 1
+    sums[corrects] = 0
+    last = ~np.array(column["superseded"], dtype=bool)
+    sums[every, len(FIELDS) + 1 + 2 * kinds] = np.where(corrects, -1, last)
+    return sums
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """What the calls of one series begun in one bucket add up to, as it is stored."""
+
+    level: int
+    start: int
+    series: int
+    sums: bytes
+    sketches: tuple[bytes, ...]
+
+    def merged(self, sums: bytes, sketches: Sequence[bytes]) -> Bucket:
+        """Together with what is stored already."""
+        total = sums_of([self.sums, sums]).sum(axis=0)
+        merged = tuple(
+            sketch.merge((ours, theirs)) if ours and theirs else ours or theirs
+            for ours, theirs in zip(self.sketches, sketches, strict=True)
+        )
+        return Bucket(self.level, self.start, self.series, total.tobytes(), merged)
+
+
+def buckets(calls: Columns) -> list[Bucket]:
+    """Calls added up in every level."""
+    return [bucket for level in LEVELS for bucket in _of_level(calls, level)]
+
+
+def _of_level(calls: Columns, level: int) -> list[Bucket]:
+    width = level * MINUTE_MS
+    keys = np.stack((calls.started // width * width, calls.series), axis=1)
+    unique, inverse = np.unique(keys, axis=0, return_inverse=True)
+    inverse = inverse.reshape(-1)
+    sums = np.zeros((len(unique), WIDTH))
+    np.add.at(sums, inverse, calls.sums)
+    sketches = [_sketched(values, inverse, len(unique)) for values in calls.measures]
+    return [
+        Bucket(level, int(start), int(series), sums[place].tobytes(), tuple(of[place] for of in sketches))
+        for place, (start, series) in enumerate(unique)
+    ]
+
+
+def _sketched(values: NDArray[np.float64], owners: NDArray[np.int64], number: int) -> list[bytes]:
+    """A sketch per owner, of the values that are known."""
+    known = ~np.isnan(values)
+    keys = owners[known] * sketch.BINS + sketch.bins_of(values[known])
+    unique, counts = np.unique(keys, return_counts=True)
+    bins, edges = unique % sketch.BINS, np.searchsorted(unique, np.arange(number + 1) * sketch.BINS)
+    return [sketch.pack(bins[low:high], counts[low:high]) for low, high in pairwise(edges)]
+
+
+def sums_of(stored: Sequence[bytes]) -> NDArray[np.float64]:
+    """Stored sums as rows; kinds that were not known when they were stored did not occur."""
+    if all(len(one) == WIDTH * 8 for one in stored):
+        return np.frombuffer(b"".join(stored), dtype="<f8").reshape(len(stored), WIDTH)
+    return np.stack([np.frombuffer(one.ljust(WIDTH * 8, b"\0"), dtype="<f8") for one in stored])
+
+
+def _numbers(values: Sequence[Any]) -> NDArray[np.float64]:
+    return np.array(values, dtype=np.float64)
+
+
+def _known(values: Sequence[Any]) -> NDArray[np.float64]:
+    return np.nan_to_num(_numbers(values))

@@ -1,0 +1,118 @@
+"""A sketch of many numbers: how many fell into each of a fixed row of bins, every one 2 % wider than the one before.
+
+A percentile read from it is within 1 % of the true one (the bound of Masson, Rim and Lee, "DDSketch", VLDB 2019, for
+bins of this ratio), whatever was added in whatever order, and sketches are merged by adding their bins. Stored as
+uint32s: the bin in the upper 12 bits, the count in the lower 20; a larger count takes several of them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from conductor_core.metrics.figures import SHARES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+RATIO = 1.02
+LEAST = 0.001
+"""Upper edge of the first bin: a thousandth of a ms, or of a token per second."""
+BINS = 1200
+"""The last one ends at LEAST * RATIO ** (BINS - 1): six hours in ms."""
+
+EDGES = LEAST * np.power(RATIO, np.arange(BINS, dtype=np.float64))
+"""Upper edge of each bin."""
+MIDDLES: NDArray[np.float64] = EDGES * 2 / (RATIO + 1)
+"""What is read for a number of each bin: at most 1 % from either edge."""
+
+_COUNT_BITS = 20
+_MOST = (1 << _COUNT_BITS) - 1
+
+
+def bins_of(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The bin of each number; all must be known and not below zero."""
+    logs = np.log(np.maximum(values, LEAST) / LEAST) / math.log(RATIO)
+    # A hair less, so that a number on a bin's edge falls into the same bin however its logarithm is rounded.
+    return np.clip(np.ceil(logs - 1e-9), 0, BINS - 1).astype(np.int64)
+
+
+def pack(bins: NDArray[np.int64], counts: NDArray[np.int64]) -> bytes:
+    """Bins and their counts as they are stored."""
+    if len(counts) and counts.max() > _MOST:
+        parts = -(-counts // _MOST)
+        whole = np.repeat(bins, parts)
+        sizes = np.full(len(whole), _MOST, dtype=np.int64)
+        sizes[np.cumsum(parts) - 1] = counts - (parts - 1) * _MOST
+        bins, counts = whole, sizes
+    return ((bins.astype(np.uint32) << _COUNT_BITS) | counts.astype(np.uint32)).astype("<u4").tobytes()
+
+
+def unpack(stored: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Stored sketches one after the other: which of them an entry is from, its bin, its count."""
+    entries = np.frombuffer(b"".join(stored), dtype="<u4")
+    owners = np.repeat(np.arange(len(stored)), [len(one) >> 2 for one in stored])
+    return owners, (entries >> _COUNT_BITS).astype(np.int64), (entries & _MOST).astype(np.int64)
+
+
+def merge(stored: Sequence[bytes]) -> bytes:
+    """Several sketches as one."""
+    _, bins, counts = unpack(stored)
+    summed = np.bincount(bins, weights=counts, minlength=1).astype(np.int64)
+    used = np.flatnonzero(summed)
+    return pack(used, summed[used])
+
+
+def quantiles(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The percentiles of `SHARES` of each of several sketches (rows of counts per bin), as rows; NaN for an empty one.
+
+    Between two samples linear, like numpy's and Excel's (Hyndman and Fan's seventh definition).
+    """
+    running = np.cumsum(counts.ravel())
+    ends = running[BINS - 1 :: BINS]
+    begins = np.concatenate(([0], ends[:-1]))
+    return ranked(ends - begins, begins, running, np.arange(counts.size) % BINS, MIDDLES)
+
+
+def ranked(
+    sizes: NDArray[np.int64],
+    begins: NDArray[np.int64],
+    running: NDArray[np.int64],
+    places: NDArray[np.int64],
+    values: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """The percentiles of `SHARES` of each group of a row of samples that is sorted by group, then by size.
+
+    Args:
+        sizes: samples of each group.
+        begins: samples before each group.
+        running: after each entry, how many samples there were so far.
+        places: where the value of each entry is found.
+        values: the values.
+    """
+    found = np.full((len(sizes), len(SHARES)), np.nan)
+    some = sizes > 0
+    ranks = np.multiply.outer(sizes[some] - 1, np.array(SHARES))
+    below = np.floor(ranks).astype(np.int64)
+    first = begins[some][:, None]
+
+    def at(rank: NDArray[np.int64]) -> NDArray[np.float64]:
+        return values[places[np.searchsorted(running, first + rank, side="right")]]
+
+    low = at(below)
+    high = at(np.minimum(below + 1, (sizes[some] - 1)[:, None]))
+    found[some] = low + (high - low) * (ranks - below)
+    return found
+
+
+def exact_quantiles(groups: NDArray[np.int64], values: NDArray[np.float64], number: int) -> NDArray[np.float64]:
+    """The same of the samples themselves; `groups` says whose each is, from 0 to `number` - 1."""
+    order = np.lexsort((values, groups))
+    sizes = np.bincount(groups, minlength=number)
+    ends = np.cumsum(sizes)
+    every = np.arange(len(values))
+    return ranked(sizes, ends - sizes, every + 1, every, values[order])

@@ -1,0 +1,138 @@
+"""What happened, as of one moment: calls, rollups and which of them changed, all from one snapshot of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, select
+
+from conductor_core.kinds import Outcome
+from conductor_core.metrics.rollup import COLUMNS
+from conductor_core.store.rollups import Counted
+from conductor_core.store.tables import calls, rollup_batches, rollups, series
+
+StoredBucket = tuple[int, int, bytes, bytes, bytes, bytes]
+"""Start in UTC ms, series, sums, and the three sketches."""
+
+_WHOSE = (calls.c.provider, calls.c.model, calls.c.source)
+_ADDED_UP = [calls.c[name] for name in COLUMNS]
+_FINISHED = calls.c.outcome != Outcome.RUNNING
+_DAY = 1440
+
+
+class History:
+    """Reads of one snapshot; made by `Store.history`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def series(self) -> list[tuple[int, str, str, str]]:
+        """Number, provider, model and source of every series."""
+        return self._rows(select(series.c.id, series.c.provider, series.c.model, series.c.source))
+
+    def batches_seen(self) -> dict[int, int]:
+        """The number of the last batch of every copy of the app."""
+        last = select(rollup_batches.c.copy, func.max(rollup_batches.c.number)).group_by(rollup_batches.c.copy)
+        return dict(self._rows(last))
+
+    def quarters_touched(self, seen: Mapping[int, int]) -> tuple[set[int] | None, dict[int, int]]:
+        """The quarters of an hour (since 1970) that batches after those seen changed, and what is seen now.
+
+        None instead of quarters: some of those batches are not kept any more.
+        """
+        now = self.batches_seen()
+        quarters: set[int] = set()
+        for copy, last in now.items():
+            since = seen.get(copy, 0)
+            if since == last:
+                continue
+            wanted = select(rollup_batches.c.quarters).where(
+                rollup_batches.c.copy == copy, rollup_batches.c.number > since
+            )
+            found = self._rows(wanted)
+            if len(found) != last - since:
+                return None, now
+            for (stored,) in found:
+                quarters.update(memoryview(stored).cast("I"))
+        return quarters, now
+
+    def buckets(self, level: int, since: int, until: int) -> list[StoredBucket]:
+        """The buckets of a level that begin in [since, until) UTC ms, of every copy."""
+        columns = (rollups.c.start, rollups.c.series, rollups.c.sums, rollups.c.latency, rollups.c.ttft, rollups.c.pace)
+        return self._rows(
+            select(*columns).where(rollups.c.level == level, rollups.c.start >= since, rollups.c.start < until)
+        )
+
+    def counted_calls(self, since: int, until: int) -> list[tuple[Any, ...]]:
+        """Provider, model, source and `COLUMNS` of the calls begun in [since, until) that are added up, oldest first.
+
+        As they were added up: one that was taken for its request's last attempt is one here too.
+        """
+        wanted = select(*_WHOSE, *_ADDED_UP).where(
+            calls.c.started_at >= since, calls.c.started_at < until, calls.c.counted != Counted.NOT_YET, _FINISHED
+        )
+        superseded, counted = 3 + COLUMNS.index("superseded"), 3 + COLUMNS.index("counted")
+        return [
+            row if row[counted] == Counted.YES else _with(_with(row, superseded, False), counted, Counted.YES)
+            for row in self._rows(wanted.order_by(calls.c.started_at))
+        ]
+
+    def pending_calls(self, since: int, until: int, most: int) -> list[tuple[Any, ...]]:
+        """The same of those that are not added up yet, or not rightly; at most so many, the newest."""
+        wanted = self._pending(select(*_WHOSE, *_ADDED_UP), since, until)
+        return self._rows(wanted.order_by(calls.c.started_at.desc()).limit(most))
+
+    def count_pending(self, since: int, until: int) -> int:
+        return int(
+            self._connection.execute(self._pending(select(func.count()).select_from(calls), since, until)).scalar_one()
+        )
+
+    def calls(self, wanted: Sequence[Any], limit: int) -> list[tuple[Any, ...]]:
+        """The same of the newest finished calls that meet some conditions, whether added up or not."""
+        found = select(*_WHOSE, *_ADDED_UP).where(_FINISHED, *wanted)
+        counted = 3 + COLUMNS.index("counted")
+        newest = found.order_by(calls.c.started_at.desc()).limit(limit)
+        return [_with(row, counted, Counted.YES) for row in self._rows(newest)]
+
+    def count(self, wanted: Sequence[Any]) -> int:
+        """How many calls meet some conditions."""
+        return int(self._connection.execute(select(func.count()).select_from(calls).where(*wanted)).scalar_one())
+
+    def has_more_than(self, number: int, since: int, until: int) -> bool:
+        """Whether so many calls and more were begun in [since, until) UTC ms."""
+        one = select(calls.c.started_at).where(calls.c.started_at >= since, calls.c.started_at < until)
+        return len(self._rows(one.offset(number).limit(1))) > 0
+
+    def rows_since(self) -> int:
+        """From when on (UTC ms) every call that was added up still has its row; 0: none was ever deleted."""
+        [(oldest,)] = self._rows(select(func.min(calls.c.started_at)))
+        [(day,)] = self._rows(select(func.min(rollups.c.start)).where(rollups.c.level == _DAY))
+        if day is None:
+            return 0
+        return 2**62 if oldest is None else 0 if oldest < day + _DAY * 60_000 else int(oldest)
+
+    def last_failure(
+        self, provider: str, outcomes: Collection[Outcome], since: int, until: int
+    ) -> tuple[str, int | None, int] | None:
+        """Outcome, HTTP status and begin (UTC ms) of a provider's newest call that ended in one of these ways."""
+        wanted = select(calls.c.outcome, calls.c.http_status, calls.c.started_at).where(
+            calls.c.provider == provider,
+            calls.c.outcome.in_(outcomes),
+            calls.c.started_at >= since,
+            calls.c.started_at < until,
+        )
+        found = self._rows(wanted.order_by(calls.c.started_at.desc()).limit(1))
+        return found[0] if found else None
+
+    def _pending(self, wanted: Select[Any], since: int, until: int) -> Select[Any]:
+        return wanted.where(
+            calls.c.counted != Counted.YES, calls.c.started_at >= since, calls.c.started_at < until, _FINISHED
+        )
+
+    def _rows(self, statement: Select[Any]) -> list[Any]:
+        return [tuple(row) for row in self._connection.execute(statement)]
+
+
+def _with(row: tuple[Any, ...], place: int, value: object) -> tuple[Any, ...]:
+    return (*row[:place], value, *row[place + 1 :])

@@ -1,0 +1,194 @@
+"""Rollups on disk: finished calls are added up in batches, each once, in the transaction that says so on their rows.
+
+That mark, `calls.counted`, takes the part of a watermark: it moves in the same transaction as the buckets, so that the
+two can't drift, and unlike a position in a log it also holds for calls that end long after others, or that another copy
+of the app left behind.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Engine, Row, bindparam, delete, func, select, update
+
+from conductor_core.kinds import Outcome
+from conductor_core.store.tables import calls, rollup_batches, rollups, series
+
+if TYPE_CHECKING:
+    from conductor_core.metrics.rollup import Bucket
+
+BATCH = 2000
+"""Most calls added up at once: about 20 ms, which other rows wait for."""
+
+PAUSE = 1.0
+"""Seconds between two batches while there are few calls: what waits is counted from its rows."""
+
+BATCHES_KEPT = 1000
+
+QUARTER_MS = 900_000
+HOUR_SECONDS = 3600.0
+DAY_MS = 86_400_000
+
+KEPT_DAYS = {1: 7, 15: 100, 60: 400}
+"""How long buckets of each level stay; days stay for ever."""
+
+
+class Counted(IntEnum):
+    """What `calls.counted` says of a finished call."""
+
+    NOT_YET = 0
+    YES = 1
+    AS_LAST = 2
+    """It was counted as the last attempt of its request, and then another one followed."""
+
+
+class Rollups:
+    """Adds finished calls up. `add_up` is for the writer's thread alone.
+
+    Args:
+        engine: the writer's.
+        copy: which copy of the app this is; asked at every batch.
+        keep_calls_days: calls older than this are deleted once they are added up; None keeps them.
+        clock: UTC ms.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        copy: Callable[[], int],
+        keep_calls_days: int | None = None,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self._engine = engine
+        self._copy = copy
+        self._keep_calls_days = keep_calls_days
+        self._clock = clock
+        self._series: dict[tuple[str, str, str], int] = {}
+        self._prune_at = 0.0
+
+    def add_up(self) -> float | None:
+        """Adds up one batch; once an hour also deletes what is kept no longer.
+
+        Returns:
+            Seconds until there is more to do; None when there is nothing until more calls end.
+        """
+        with self._engine.begin() as connection:
+            found = connection.execute(_uncounted(), {"most": BATCH}).all()
+            known = self._count(connection, found) if found else self._series
+        self._series = known  # only now: a batch that was rolled back has no numbers
+        if time.monotonic() >= self._prune_at:
+            self._prune_at = time.monotonic() + HOUR_SECONDS
+            self._prune()
+        if not found:
+            return None
+        return 0.0 if len(found) == BATCH else PAUSE
+
+    def _count(self, connection: Connection, found: Sequence[Row[Any]]) -> dict[tuple[str, str, str], int]:
+        from conductor_core.metrics.rollup import Columns, buckets  # numpy: not before the first call ends
+
+        known = dict(self._series)
+        numbers = [self._number(connection, known, row.provider, row.model, row.source) for row in found]
+        added = buckets(Columns.of([row[4:] for row in found], numbers))
+        copy = self._copy()
+        save_buckets(connection, copy, added)
+        _note_batch(connection, copy, {bucket.start // QUARTER_MS for bucket in added if bucket.level == 15})
+        connection.execute(_mark_counted(), [{"of": row.id} for row in found])
+        return known
+
+    def _number(
+        self, connection: Connection, known: dict[tuple[str, str, str], int], provider: str, model: str, source: str
+    ) -> int:
+        key = (provider, model, source)
+        if key not in known:
+            wanted = select(series.c.id).where(
+                series.c.provider == provider, series.c.model == model, series.c.source == source
+            )
+            row = {"provider": provider, "model": model, "source": source}
+            connection.execute(insert_for(connection)(series).on_conflict_do_nothing(), row)
+            known[key] = connection.execute(wanted).scalar_one()
+        return known[key]
+
+    def _prune(self) -> None:
+        now = self._clock()
+        with self._engine.begin() as connection:
+            for level, days in KEPT_DAYS.items():
+                old = (rollups.c.level == level) & (rollups.c.start < now - days * DAY_MS)
+                connection.execute(delete(rollups).where(old))
+            if self._keep_calls_days is not None:
+                # Whole days, so that of a day either all rows are there or none.
+                begin = (now // DAY_MS - self._keep_calls_days) * DAY_MS
+                old = (calls.c.started_at < begin) & (calls.c.counted == Counted.YES)
+                connection.execute(delete(calls).where(old))
+
+
+def save_buckets(connection: Connection, copy: int, added: Iterable[Bucket]) -> None:
+    """Adds buckets to what a copy has stored of them."""
+    by_place: dict[tuple[int, int], list[Bucket]] = {}
+    for bucket in added:
+        by_place.setdefault((bucket.level, bucket.start), []).append(bucket)
+    rows = []
+    for (level, start), here in by_place.items():
+        wanted = select(rollups.c.series, rollups.c.sums, rollups.c.latency, rollups.c.ttft, rollups.c.pace).where(
+            rollups.c.level == level, rollups.c.start == start, rollups.c.copy == copy
+        )
+        stored = {row.series: row for row in connection.execute(wanted)}
+        for bucket in here:
+            old = stored.get(bucket.series)
+            total = bucket.merged(old.sums, (old.latency, old.ttft, old.pace)) if old else bucket
+            latency, ttft, pace = total.sketches
+            rows.append(
+                {
+                    "level": level,
+                    "start": start,
+                    "series": bucket.series,
+                    "copy": copy,
+                    "sums": total.sums,
+                    "latency": latency,
+                    "ttft": ttft,
+                    "pace": pace,
+                }
+            )
+    if rows:
+        connection.execute(_save_rollup(connection), rows)
+
+
+def insert_for(connection: Connection) -> Callable[[Any], Any]:
+    """INSERT … ON CONFLICT is each dialect's own construct."""
+    from conductor_core.store.statements import insert_of
+
+    return insert_of(connection.dialect)
+
+
+def _save_rollup(connection: Connection) -> Any:
+    statement = insert_for(connection)(rollups)
+    kept = {name: statement.excluded[name] for name in ("sums", "latency", "ttft", "pace")}
+    return statement.on_conflict_do_update(index_elements=["level", "start", "series", "copy"], set_=kept)
+
+
+def _uncounted() -> Any:
+    """Finished calls that are not added up, or not rightly; on PostgreSQL those no other copy is just adding up."""
+    from conductor_core.metrics.rollup import COLUMNS
+
+    whose = (calls.c.id, calls.c.provider, calls.c.model, calls.c.source)
+    wanted = select(*whose, *(calls.c[name] for name in COLUMNS)).where(
+        calls.c.counted != Counted.YES, calls.c.outcome != Outcome.RUNNING
+    )
+    oldest = wanted.order_by(calls.c.started_at).limit(bindparam("most"))
+    return oldest.with_for_update(skip_locked=True)
+
+
+def _mark_counted() -> Any:
+    return update(calls).where(calls.c.id == bindparam("of")).values(counted=int(Counted.YES))
+
+
+def _note_batch(connection: Connection, copy: int, quarters: set[int]) -> None:
+    """Notes which buckets changed, so that whoever keeps some in memory reads those again."""
+    last = connection.execute(select(func.max(rollup_batches.c.number)).where(rollup_batches.c.copy == copy)).scalar()
+    number = (last or 0) + 1
+    stored = b"".join(quarter.to_bytes(4, "little") for quarter in sorted(quarters))
+    connection.execute(rollup_batches.insert(), {"copy": copy, "number": number, "quarters": stored})
+    old = (rollup_batches.c.copy == copy) & (rollup_batches.c.number <= number - BATCHES_KEPT)
+    connection.execute(delete(rollup_batches).where(old))
