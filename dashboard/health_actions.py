@@ -8,11 +8,11 @@ from datetime import datetime, tzinfo
 from typing import Any, cast
 
 import streamlit as st
-from conductor_core.store.call_rows import CallOrder, Cursor
 
 from conductor_core.kinds import SUCCESSES, Outcome
 from conductor_core.metrics.figures import Filter
 from conductor_core.metrics.span import LONGEST
+from conductor_core.store.call_rows import CallOrder, Cursor
 from dashboard import state
 from dashboard.components.health_view import CALL, CUSTOM, RANGE, address_range, custom_range, forget_range
 from dashboard.state import Pick

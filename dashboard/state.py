@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import streamlit as st
-from conductor_core.store.call_rows import NEWEST_FIRST, CallOrder, Cursor
 
 from conductor_core.metrics.figures import Filter
 from conductor_core.metrics.span import Range
+from conductor_core.store.call_rows import NEWEST_FIRST, CallOrder, Cursor
 from conductor_core.turns import LaneSetup
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 import streamlit as st
-from conductor_core.store.call_rows import NEWEST_FIRST, CallPage
 
 from conductor_core.kinds import FAILURES, SUCCESSES
 from conductor_core.metrics.call import Call
 from conductor_core.metrics.figures import Filter
 from conductor_core.metrics.span import Span
 from conductor_core.metrics.words import OUTCOME_WORDS, error_words
+from conductor_core.store.call_rows import NEWEST_FIRST, CallPage
 from dashboard import call_downloads, health_actions, runtime, state
 from dashboard.components import numbers, untrusted
 from dashboard.components.browser import component

@@ -98,12 +98,14 @@ class ChartPage:
         return int(differ.argmax()) if differ.any() else len(old)
 
     def _packed(self, columns: list[Column], place: dict[str, Any]) -> bytes:
+        import numpy as np
+
         told = {
             "key": self.key,
             "edges": _steps(self.edges),
             "wall": _steps(self.wall),
             "names": list(self.columns),
-            "columns": columns,
+            "columns": [np.ascontiguousarray(column) for column in columns],
         }
         # NaN becomes null.
         return zlib.compress(orjson.dumps(told | place | self.head, option=orjson.OPT_SERIALIZE_NUMPY), _LEVEL)

@@ -22,15 +22,18 @@ LIVE_SECONDS = 2
 
 def controls() -> tuple[HealthView, bool]:
     """Draws them; returns what the page is to show and whether it is to refresh itself."""
-    with st.container(
+    head = st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="health-head"
-    ):
+    )
+    # Always there, so that what comes below keeps its place: charts that move are drawn anew and forget.
+    dates = st.container(key="health-dates")
+    with head:
         st.header("Health", anchor=False, width="content")
         with st.container(horizontal=True, width="content", vertical_alignment="center", gap="small"):
             chosen = st.segmented_control(
                 "Time range",
                 [*map(str, Range), CUSTOM],
-                default=str(Range.DAY),
+                default=None if RANGE in st.session_state else str(Range.DAY),
                 required=True,
                 key=RANGE,
                 bind="query-params",
@@ -50,7 +53,8 @@ def controls() -> tuple[HealthView, bool]:
             )
             filter = _filter()
             live = st.toggle("Live", value=True, key="live", bind="query-params", help="Refreshes every 2 s.")
-    return _view(chosen, by, filter), live
+    with dates:
+        return _view(chosen or str(Range.DAY), by, filter), live
 
 
 def _view(chosen: str, by: By, filter: Filter) -> HealthView:
@@ -65,7 +69,7 @@ def _view(chosen: str, by: By, filter: Filter) -> HealthView:
 
 def _dates(since: int, until: int, zone: tzinfo) -> None:
     """From when to when, by the reader's clock, and the way back."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="health-dates"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.button("Back", icon=":material/arrow_back:", key="range-back", on_click=health_actions.back)
         for label, name, at in (("From", "from", since), ("Until", "until", until)):
             moment = datetime.fromtimestamp(at / 1000, zone).replace(tzinfo=None, microsecond=0)

@@ -34,6 +34,13 @@ function make(parent, tag, className = "", text = "") {
   return node;
 }
 
+// What scrolls the element: charts near its edge are drawn before they come into sight.
+function scrolled(element) {
+  for (let at = element.parentElement; at; at = at.parentElement)
+    if (/auto|scroll/.test(getComputedStyle(at).overflowY)) return at;
+  return null;
+}
+
 function toggle(parent, text, pressed, change) {
   const button = make(parent, "button", "deck-chip", text);
   button.type = "button";
@@ -192,7 +199,7 @@ class Panel {
       stack += point.y;
       return point.y && wanted >= low && wanted <= stack ? 0 : point.y ? Math.abs(wanted - stack) + 1e-9 : Infinity;
     };
-    const far = points.map(away), point = points[far.indexOf(Math.min(...far))];
+    const far = points.map(away), point = points[far.findIndex(one => one === Math.min(...far) && one < Infinity)];
     if (!point) return;
     const at = spec.over ? null : point.pointIndex;
     const model = spec.over === "model" ? this.series()[point.curveNumber] : null;
@@ -263,7 +270,7 @@ class Deck {
         panel.seen = entry.isIntersecting;
       }
       this.run();
-    }, { rootMargin: "300px" });
+    }, { root: scrolled(element), rootMargin: "400px" });
     for (const panel of this.panels) this.sight.observe(panel.root);
     this.down = () => { this.held = true; };
     this.up = () => { this.held = false; this.run(); };
@@ -347,7 +354,7 @@ class Deck {
   }
 
   look(range) {
-    this.zoom = range;
+    this.zoom = range = range.map(edge => Math.round(edge / 1000) * 1000);  // as exact as the address is
     this.draw(this.panels.filter(one => !one.spec.over));
     clearTimeout(this.settling);
     this.settling = setTimeout(() => {
