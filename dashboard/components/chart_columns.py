@@ -23,6 +23,7 @@ from dashboard.components import untrusted
 from dashboard.components.chart_page import ChartPage
 from dashboard.components.chart_sentences import sentences
 from dashboard.components.health_figures import HealthFigures
+from dashboard.components.health_view import By
 from dashboard.components.incident_list import what
 from dashboard.components.who import look_of, name_of
 
@@ -101,7 +102,7 @@ def pages() -> _Pages:
 
 def chart_page(figures: HealthFigures) -> ChartPage:
     """All charts of one moment."""
-    view, span, charted = figures.view, figures.span, figures.charted
+    view, span, charted, models = figures.view, figures.span, figures.charted, figures.models()
     keys = sorted(charted.groups, key=lambda key: -charted.groups[key].calls)[:MOST_GROUPS]
     keys.sort(key=lambda key: (_place(key.provider), key.model))
     wall = tuple(_wall(edge, view.zone) for edge in span.edges)
@@ -120,12 +121,12 @@ def chart_page(figures: HealthFigures) -> ChartPage:
         "groups": [_group(key) for key in keys],
         "kinds": _kinds(charted.all_lines),
         "marks": _marks(figures),
-        "models": _models(figures),
+        "models": _models(models, figures.view.by),
         "latencies": latencies,
         "latencyRange": [log10(latencies[0]), log10(latencies[-1])] if latencies else [-1, 1],
         "spreads": spreads,
         "budget": _budget(figures),
-        "sentences": sentences(figures, keys),
+        "sentences": sentences(charted, models, keys),
     }
     return ChartPage(str(view.preset or (view.since, view.until)), span.edges, wall, columns, head)
 
@@ -226,17 +227,16 @@ def _marks(figures: HealthFigures) -> list[dict[str, Any]]:
     ]
 
 
-def _models(figures: HealthFigures) -> list[dict[str, Any]]:
+def _models(models: Overview, by: By) -> list[dict[str, Any]]:
     """What a call of each model costs in the mean, against its median latency."""
-    by_model = figures.view.by == "model"
     found = []
-    for key, of in figures.models.groups.items():
+    for key, of in models.groups.items():
         if of.latency.p50 is None or of.cost_usd is None:
             continue
         look = look_of(key.provider)
         found.append(
             {
-                "group": _id(key if by_model else Key(key.provider)),
+                "group": _id(key if by == "model" else Key(key.provider)),
                 "providerId": key.provider,
                 "provider": untrusted.isolated(name_of(key.provider)),
                 "model": untrusted.isolated(key.model),

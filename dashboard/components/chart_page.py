@@ -125,8 +125,8 @@ class Sent:
 
 
 def message(page: ChartPage, sent: Sent | None) -> tuple[bytes, Sent]:
-    """What to send to a tab that has `sent`, and what it has then. The same page again is the same message."""
-    if sent and sent.newest[0] is page:
+    """What to send to a tab that has `sent`, and what it has then. Nothing new is the same few bytes each time."""
+    if sent and sent.newest[0] is page and sent.newest[1] is not page.full:
         return sent.newest[1], sent
     news = page.since(sent.page) if sent else None
     if news is None or sent is None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from conductor_core.metrics.figures import Figures, Key
+from conductor_core.metrics.figures import Figures, Key, Overview
 from conductor_core.metrics.words import OUTCOME_WORDS, seconds_words
 from dashboard.components import numbers, untrusted
-from dashboard.components.health_figures import HealthFigures
 from dashboard.components.who import name_of
 
 
-def sentences(figures: HealthFigures, keys: Sequence[Key]) -> dict[str, str]:
+def sentences(charted: Overview, models: Overview, keys: Sequence[Key]) -> dict[str, str]:
     """By chart."""
-    charted = figures.charted
     groups = {_name(key): charted.groups[key] for key in keys}
     total = charted.total
     failures = {
@@ -31,7 +29,7 @@ def sentences(figures: HealthFigures, keys: Sequence[Key]) -> dict[str, str]:
         "spent": f"Spent in this range: {cost_words(total)}.",
         "tokens": f"{numbers.count(total.prompt_tokens)} tokens in, {numbers.count(total.completion_tokens)} out.",
         "spread": _each("Half of all answers within", groups, lambda of: numbers.seconds(of.latency.p50)),
-        "against": "; ".join(_against(key, of) for key, of in figures.models.groups.items()) or "No calls.",
+        "against": "; ".join(_against(key, of) for key, of in models.groups.items()) or "No calls.",
     }
 
 

@@ -22,14 +22,12 @@ class HealthFigures:
     Attributes:
         providers: by provider, with the span before: for the cards.
         charted: by what the view groups by.
-        models: by model, as one bucket: what each costs against how long it takes.
         incidents: the newest first; of a drill during one, else all others.
     """
 
     view: HealthView
     providers: Overview
     charted: Overview
-    models: Overview
     incidents: tuple[Incident, ...]
     budgets: tuple[BudgetLine, ...]
     now: int
@@ -38,6 +36,11 @@ class HealthFigures:
     def span(self) -> Span:
         """The buckets of the charts; coarser than asked for where only such are kept."""
         return self.charted.span
+
+    def models(self) -> Overview:
+        """By model, as one bucket: asked for when the charts are drawn anew, not at each refresh."""
+        one = Span((self.span.since, self.span.until))
+        return runtime.get_conductor().health.overview(one, "model", self.view.filter)
 
 
 def health_figures(view: HealthView) -> HealthFigures:
@@ -51,7 +54,6 @@ def health_figures(view: HealthView) -> HealthFigures:
         view=view,
         providers=providers,
         charted=providers if view.by == "provider" else ask(span, "model", view.filter),
-        models=ask(Span((span.since, span.until)), "model", view.filter),
         incidents=tuple(conductor.store.incidents(span.since, min(span.until, now + 1), INCIDENTS, **shown)),
         budgets=tuple(conductor.gateway.budgets.standing()),
         now=now,
