@@ -44,6 +44,7 @@ SEED_CALLS = 20_000
 CROWD = 8
 """Calls at once from which on an end, too, waits 2 ms for company: a commit costs more than the rows in it."""
 
+_BEGIN_SNAPSHOT = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
 _call_columns = call_columns(calls)
 _message_columns = [messages.c[field.name] for field in fields(StoredMessage)]
 _incident_columns = [incidents.c[field.name] for field in fields(Incident)]
@@ -284,7 +285,7 @@ class Store:
         from conductor_core.store.history import History  # numpy: only for those who look
 
         with self._backend.reading.connect() as connection:
-            connection.exec_driver_sql("BEGIN")
+            connection.exec_driver_sql(_BEGIN_SNAPSHOT[connection.dialect.name])
             try:
                 yield History(connection)
             finally:
