@@ -47,7 +47,8 @@ def body(answer: Answer) -> None:
 def figures(answer: Answer) -> None:
     """The facts line; its place is kept while the answer runs, so that nothing jumps."""
     with st.container(key=f"facts-{answer.id}"):
-        untrusted.caption(numbers.unbroken(facts.line(answer)) if answer.latency_ms is not None else numbers.MISSING)
+        line = facts.line(answer) if answer.latency_ms is not None else numbers.MISSING
+        st.caption(numbers.unbroken(untrusted.plain(line)))
 
 
 def failure(answer: Answer) -> None:
