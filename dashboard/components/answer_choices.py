@@ -32,7 +32,7 @@ def _receipt(answer: Answer) -> None:
     """Why AUTO chose this provider: one sentence, then the candidates as they stood."""
     if not answer.receipt:
         return
-    with st.popover("why", key=f"why-{answer.id}", type="tertiary"):
+    with st.popover("Why", key=f"why-{answer.id}", type="tertiary"):
         untrusted.text(answer.receipt["sentence"])
         untrusted.table(
             [

@@ -92,7 +92,7 @@ def draw(transcript: Transcript, compare: state.CompareState) -> None:
 def _lanes(exchange: Exchange, compare: state.CompareState, comparison_id: str, *, again_at: int | None) -> None:
     names = [f"{answer.lane + 1} · {name_of(answer.provider)}" for answer in exchange.answers]
     for answer, place in zip(exchange.answers, _places(compare, names), strict=True):
-        with place, st.container(border=True, key=f"lane-{answer.id}"):
+        with place, st.container(border=True, height="stretch", key=f"lane-{answer.id}"):
             _lane(answer, comparison_id, again_at=again_at)
 
 

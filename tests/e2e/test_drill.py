@@ -64,7 +64,7 @@ def _ask_until_told(page: Page, killed: str, asked: int) -> None:
     for count in range(asked + 1, asked + QUESTIONS):
         assert _ask(page, count) != killed
         if notice.count():
-            why, attempt = page.get_by_role("button", name="why").last, page.get_by_text(f"Attempt 1: {killed}.")
+            why, attempt = page.get_by_role("button", name="Why").last, page.get_by_text(f"Attempt 1: {killed}.")
             why.click()
             expect(attempt).to_be_visible()
             why.click()

@@ -101,7 +101,7 @@ def test_while_nothing_has_arrived_it_says_what_it_waits_for(install: Install, u
     page = send(opened("chat"), "Hello")
     assert "Waiting for the first token …" in words(page)
     page.button(key="stop").click().run()
-    answered(page)
+    assert "Stopped before the first word." in words(answered(page))
 
 
 def test_a_failure_is_a_sentence_with_two_ways_on(install: Install, upstream: Upstream) -> None:
@@ -258,6 +258,22 @@ def test_delete_asks_first(install: Install, upstream: Upstream) -> None:
     page.button(key="delete-yes").click().run()
     assert conductor.store.conversations("chat") == []
     assert "Ask anything" in words(checked(page, "chat"))
+
+
+def test_the_question_stays_when_the_answer_ends(install: Install, upstream: Upstream) -> None:
+    """An answer that ends draws the page anew; the question asked meanwhile is still there, and Keep still keeps."""
+    conductor = install(upstream)
+    upstream.behaviour = "silent"
+    page = send(opened("chat"), "Hello")
+    page.button(key="delete").click().run()
+    conversation_id = conversation_of(page)
+    turn = conductor.conversations.turn(conversation_id)
+    assert turn
+    turn.stop()
+    assert "erased" in words(answered(page))
+    page.button(key="delete-no").click().run()
+    assert "erased" not in words(checked(page, "chat"))
+    assert conductor.store.conversation(conversation_id)
 
 
 def test_deleting_while_an_answer_runs_ends_it(install: Install, upstream: Upstream) -> None:
