@@ -129,15 +129,15 @@ class Histories(RuleBasedStateMachine):
             if not exchanges:  # killed when only the conversation's own row was committed
                 assert any(story is None for story, _ in self.unsure)
                 self.alive.ask("delete", id)
-        for story, said in self.unsure:
+        for place, said in self.unsure:
             everything: list[Told] = self.alive.ask("read")
             found = [id for id, exchanges in everything if said.text in [prompt for prompt, _ in exchanges]]
             assert len(found) <= 1
-            if found and story is None:
+            if found and place is None:
                 self.stories.append(Story(found[0], [said]))
-            elif found and story is not None:
-                assert found == [story.id]
-                story.said.append(said)
+            elif found and place is not None:
+                assert found == [place.id]
+                place.said.append(said)
             else:
                 assert not self.requests_for(said.text)
         self.unsure = []
