@@ -11,7 +11,7 @@ from secrets import token_hex
 from typing import Any
 
 from conductor_core.answers import Transcript, exchanges_of, kept_of
-from conductor_core.errors import ConversationBusy, InvalidRequest, ProviderError, StoreError, UserError
+from conductor_core.errors import ConductorError, ConversationBusy, InvalidRequest, ProviderError, StoreError, UserError
 from conductor_core.kinds import LaneState, Source
 from conductor_core.models import MAX_CHARACTERS, MessageRole
 from conductor_core.prompt import Message, Prompt
@@ -222,10 +222,9 @@ class Conversations:
                 saved.append(lane.request.attempt.saved)
         try:
             await self._committed(saved)
-        except BaseException:
+        except BaseException as error:
             for lane in lanes:
-                if lane.request:
-                    lane.request.drop()
+                self._unsent(lane, turn, error)
             raise
         self._run(turn)
         return turn
@@ -252,6 +251,13 @@ class Conversations:
             )
         except (UserError, ProviderError) as error:
             lane.state = lane.fail(error)
+
+    def _unsent(self, lane: Lane, turn: Turn, error: BaseException) -> None:
+        """Ends a lane whose rows were not committed in time; they may be later, and must not seem to be running."""
+        if lane.request:
+            lane.request.drop()
+            state = lane.fail(error) if isinstance(error, ConductorError) else LaneState.INTERRUPTED
+            self._store.save_message(stored_lane(lane, turn, state))
 
     def _run(self, turn: Turn) -> None:
         self._turns[turn.conversation_id] = turn

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 
 from conductor_core.conductor import Conductor
 from conductor_core.conversations import GO_ON, title_of
-from conductor_core.errors import ConversationBusy, InvalidRequest, NotFound
+from conductor_core.errors import ConversationBusy, InvalidRequest, NotFound, StoreError
 from conductor_core.kinds import CostKind, LaneState, Outcome, Source
 from conductor_core.models import MAX_CHARACTERS
 from conductor_core.turns import LaneSetup, Turn
@@ -337,3 +339,25 @@ async def test_a_prompt_whose_answer_never_began_can_be_answered(conductor: Cond
     again = await conductor.conversations.answer_again(saved.id, {answer.lane: lane()})
     await again.wait()
     assert conductor.conversations.transcript(saved.id).exchanges[0].answers[0].text == Plan.of("").text
+
+
+async def test_a_message_that_was_refused_unsaved_is_no_running_answer(
+    tmp_path: Path, conductor: Conductor, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows may still come to be written once the disk is free: then it stands there as not sent, to be retried."""
+    monkeypatch.setattr("conductor_core.conversations.SAVE_SECONDS", 0.1)
+    with closing(sqlite3.connect(tmp_path / "conductor.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="was not sent"):
+            await conductor.conversations.start_turn("Hello", [lane()])
+        other.execute("ROLLBACK")
+    await conductor.store.rename("none", "none")
+    [saved] = conductor.store.conversations("chat")
+    answer = conductor.conversations.transcript(saved.id).exchanges[0].answers[0]
+    assert answer.state is LaneState.FAILED
+    assert answer.failure
+    assert "was not sent" in answer.failure.sentence
+    assert upstream.requests == []
+    again = await conductor.conversations.answer_again(saved.id, {0: lane()})
+    await again.wait()
+    assert len(upstream.requests) == 1

@@ -601,8 +601,7 @@ ROWS: tuple[Row, ...] = (
             "tests/test_submissions.py::test_a_double_click_is_one_message_and_one_call",
             "tests/dashboard/app_pages/test_chat.py::test_a_double_click_sends_once",
         ),
-        limit="A restart forgets which submissions it has seen: what a program sends again after one is a new "
-        "message.",
+        limit="A restart forgets which submissions it has seen: what a program sends again after one is a new message.",
     ),
     Row(
         "F50",
