@@ -44,6 +44,13 @@ def body(answer: Answer) -> None:
         st.caption("Stopped before the first word." if answer.state is LaneState.STOPPED else "(empty answer)")
 
 
+def kept(answer: Answer) -> None:
+    """What earlier answers to the same prompt had written before they broke off."""
+    for number, text in enumerate(answer.kept):
+        with st.expander("An earlier answer, as far as it came", key=f"kept-{answer.id}-{number}"):
+            untrusted.markdown(text)
+
+
 def figures(answer: Answer) -> None:
     """The facts line; its place is kept while the answer runs, so that nothing jumps."""
     with st.container(key=f"facts-{answer.id}"):

@@ -75,6 +75,8 @@ def setups(compare: state.CompareState) -> None:
 def draw(transcript: Transcript, compare: state.CompareState) -> None:
     """All exchanges; the last one live while its answers run, else with its summary."""
     comparison_id = transcript.conversation.id
+    if not transcript.exchanges:  # the process was killed before its first prompt was saved
+        return
     *earlier, last = transcript.exchanges
     for exchange in earlier:
         _prompt(exchange)
@@ -100,6 +102,7 @@ def _lane(answer: Answer, comparison_id: str, *, again_at: int | None) -> None:
     show(answer.provider, f"{answer.model} · temp {answer.setup.get('temperature', 0.7):g}")
     with st.container(height=LANE_HEIGHT, border=False, key=f"lane-text-{answer.id}", autoscroll=answer.running):
         one.notices(answer)
+        one.kept(answer)
         one.body(answer)
         one.failure(answer)
     one.figures(answer)
