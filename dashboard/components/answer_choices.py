@@ -93,7 +93,7 @@ def _menu(label: str, names: list[str], key: str) -> str | None:
     if not names:
         return None
     chosen: str | None = st.menu_button(
-        label,
+        untrusted.plain(label),
         names,
         key=key,
         type="tertiary",
