@@ -30,6 +30,7 @@ from conductor_core.routing.request import Request
 from conductor_core.settings import Environment, Settings, warnings
 from conductor_core.store.database import Store
 from conductor_core.store.records import Incident
+from conductor_core.store.rollups import Keep
 from conductor_core.webhook import VARIABLE as WEBHOOK_VARIABLE
 from conductor_core.webhook import Webhook
 
@@ -109,6 +110,12 @@ class Conductor:
             durability=settings.durability,
             place=place,
             database_url=settings.database_url,
+            keep=Keep(
+                settings.keep_calls_days,
+                settings.keep_minutes_days,
+                settings.keep_quarters_days,
+                settings.keep_hours_days,
+            ),
         )
         redactor = Redactor()
         redactor.learn_environment(environment.merged())

@@ -160,6 +160,14 @@ class Settings(BaseSettings):
     budget_beyond: Literal["refuse", "free"] = Field(
         default="refuse", description="refuse or free; free: once a budget is used up, AUTO asks free providers only."
     )
+    keep_calls_days: int | None = Field(
+        default=None, ge=32, description="How many days each call stays, at least 32; empty: for ever. Figures stay."
+    )
+    keep_minutes_days: int = Field(default=7, ge=1, description="How many days figures by the minute stay.")
+    keep_quarters_days: int = Field(default=100, ge=2, description="How many days figures by the quarter-hour stay.")
+    keep_hours_days: int = Field(
+        default=400, ge=2, description="How many days figures by the hour stay. By the day they stay for ever."
+    )
     prices: dict[tuple[str, str], OwnPrice] = Field(
         default_factory=dict,
         description="Prices of your own, comma-separated: provider/model=USD per million tokens in/out, "

@@ -41,6 +41,7 @@ _GROUPS = {
         "queue_timeout",
         "max_requests",
     ),
+    "How long figures are kept": ("keep_calls_days", "keep_minutes_days", "keep_quarters_days", "keep_hours_days"),
     "Budgets and incidents": ("budget_day", "budget_month", "budgets", "budget_beyond", "prices", "webhook_url"),
 }
 

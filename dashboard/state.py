@@ -98,6 +98,17 @@ class HealthState:
     sent: Sent | None = None
 
 
+@dataclass(slots=True)
+class MenuState:
+    """The menu of an open conversation in one browser tab.
+
+    Attributes:
+        deleting: the conversation whose deletion waits for the person's word, also while answers end around it.
+    """
+
+    deleting: str | None = None
+
+
 def chat() -> ChatState:
     return _kept("_chat", ChatState)
 
@@ -112,6 +123,10 @@ def settings() -> SettingsState:
 
 def health() -> HealthState:
     return _kept("_health", HealthState)
+
+
+def menu() -> MenuState:
+    return _kept("_menu", MenuState)
 
 
 def _kept(key: str, make: Callable[[], S]) -> S:

@@ -19,7 +19,6 @@ from conductor_core.metrics.slabs import EMPTY, Slab, Slabs, joined, pending_sla
 from conductor_core.metrics.span import DAY, Span
 from conductor_core.store import call_rows
 from conductor_core.store.call_rows import NEWEST_FIRST, CallOrder, CallPage, Cursor
-from conductor_core.store.rollups import KEPT_DAYS
 
 if TYPE_CHECKING:
     from conductor_core.metrics.call import Call
@@ -153,9 +152,9 @@ class Health:
     def _storable(self, span: Span) -> Span:
         """The span in buckets that rollups have: whole minutes, and of long ago no finer than what is kept."""
         edges = _coarser(span.edges, MINUTE_MS)
-        now = self._clock()
+        now, days = self._clock(), self._store.keep.levels
         for level, next_level in pairwise(LEVELS):
-            if edges[0] < now - KEPT_DAYS[level] * DAY:
+            if edges[0] < now - days[level] * DAY:
                 edges = _coarser(edges, next_level * MINUTE_MS)
         return Span(edges)
 

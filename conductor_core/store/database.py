@@ -28,6 +28,7 @@ from conductor_core.store.records import (
     incident_from,
     message_from,
 )
+from conductor_core.store.rollups import KEEP, Keep, Rollups
 from conductor_core.store.saved import Saved
 from conductor_core.store.sqlite import SQLite
 from conductor_core.store.statements import Statements
@@ -43,6 +44,7 @@ SEED_CALLS = 20_000
 CROWD = 8
 """Calls at once from which on an end, too, waits 2 ms for company: a commit costs more than the rows in it."""
 
+_BEGIN_SNAPSHOT = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
 _call_columns = call_columns(calls)
 _message_columns = [messages.c[field.name] for field in fields(StoredMessage)]
 _incident_columns = [incidents.c[field.name] for field in fields(Incident)]
@@ -58,15 +60,22 @@ class Store:
     """Conversations, messages, calls and incidents. Reads are synchronous, from any thread; writes are queued and
     return a future resolved after their commit."""
 
-    def __init__(self, backend: Backend, chore: Work | None = None) -> None:
+    def __init__(self, backend: Backend, keep: Keep = KEEP, chore: Work | None = None) -> None:
+        self.keep = keep
         self._backend = backend
         self._running: set[str] = set()
         self._statements = Statements(backend.dialect)
-        self.writer = Writer(backend, chore=chore)
+        self.writer = Writer(backend, chore=chore or Rollups(backend.writing, lambda: backend.copy, keep).add_up)
 
     @classmethod
     def open(
-        cls, home: Path, *, durability: str = "normal", place: str = "", database_url: Secret | None = None
+        cls,
+        home: Path,
+        *,
+        durability: str = "normal",
+        place: str = "",
+        database_url: Secret | None = None,
+        keep: Keep = KEEP,
     ) -> Store:
         """Opens the database, making it if it isn't there, and marks what a crash left running.
 
@@ -75,13 +84,14 @@ class Store:
             durability: "full" also outlasts a power cut, at a disk flush per commit; "normal" any crash of Conductor.
             place: our own address, shown to whoever finds the file in use.
             database_url: a PostgreSQL database instead of the file, `postgresql+psycopg://…`.
+            keep: how long calls and rollups stay.
 
         Raises:
             AlreadyRunning: another process has the file.
             StoreError: the database can't be used; it is as it was.
             DatabaseTooNew: a later version wrote it; it is as it was.
         """
-        store = cls(_backend(home, durability, place, database_url))
+        store = cls(_backend(home, durability, place, database_url), keep)
         store.writer.start()
         return store
 
@@ -275,7 +285,7 @@ class Store:
         from conductor_core.store.history import History  # numpy: only for those who look
 
         with self._backend.reading.connect() as connection:
-            connection.exec_driver_sql("BEGIN")
+            connection.exec_driver_sql(_BEGIN_SNAPSHOT[connection.dialect.name])
             try:
                 yield History(connection)
             finally:

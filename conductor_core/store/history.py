@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from conductor_core.kinds import Outcome
-from conductor_core.metrics.rollup import COLUMNS
+from conductor_core.metrics.call import COLUMNS
 from conductor_core.store.rollups import Counted
 from conductor_core.store.tables import calls, rollup_batches, rollups, series
 

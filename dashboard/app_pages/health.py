@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import runtime, state
-from dashboard.components import call_details
+from dashboard.components import call_details, replay
 from dashboard.components import health_overview as overview
 from dashboard.components.attendance import attended
 from dashboard.components.call_table import call_table
@@ -27,7 +27,7 @@ state.health().sent = None
 def panel() -> None:
     conductor = runtime.get_conductor()
     status = conductor.status()
-    if not any(provider.last_check for provider in status.providers):
+    if not overview.any_call(status, view):
         overview.nothing_yet(drill=conductor.settings.drill)
         overview.not_configured(conductor.providers)
         return
@@ -42,3 +42,4 @@ def panel() -> None:
 
 panel()
 call_details.opened()
+replay.draw()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
+
 import streamlit as st
 
 from conductor_core.kinds import ProviderState
 from conductor_core.metrics.figures import Filter, Key, Overview
+from conductor_core.metrics.span import Span
 from conductor_core.models import SystemStatus
 from conductor_core.pricing import price_table_version
 from conductor_core.providers import Registry
-from dashboard import drill_actions, health_actions
+from dashboard import drill_actions, health_actions, runtime
 from dashboard.components import numbers, untrusted
 from dashboard.components.chart_sentences import cost_words
 from dashboard.components.health_figures import HealthFigures
+from dashboard.components.health_view import HealthView
 from dashboard.components.provider_card import CardFigures, provider_card
 
 _WORDS = {
@@ -24,6 +28,14 @@ _WORDS = {
     ProviderState.NOT_CONFIGURED: "Nothing is configured",
 }
 _UNWELL = (ProviderState.DEGRADED, ProviderState.OPEN, ProviderState.RECOVERING)
+
+
+def any_call(status: SystemStatus, view: HealthView) -> bool:
+    """Whether there ever was a call, here or in another copy of the app on the same database."""
+    if any(provider.last_check for provider in status.providers):
+        return True
+    ever = Span((0, time.time_ns() // 1_000_000))
+    return bool(runtime.get_conductor().health.calls(ever, Filter(drill=view.filter.drill), limit=1).calls)
 
 
 def nothing_yet(*, drill: bool) -> None:
