@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from math import log10
 from threading import Lock
@@ -24,6 +24,7 @@ from dashboard.components.chart_page import ChartPage
 from dashboard.components.chart_sentences import sentences
 from dashboard.components.health_figures import HealthFigures
 from dashboard.components.health_view import By
+from dashboard.components.identity import shade
 from dashboard.components.incident_list import what
 from dashboard.components.who import look_of, name_of
 
@@ -118,7 +119,7 @@ def chart_page(figures: HealthFigures) -> ChartPage:
         "view": [_wall(edge, view.zone) for edge in seen],
         "hover": "%a %-d %b" if width >= DAY else "%a %-d %b %H:%M" if width >= MINUTE else "%H:%M:%S",
         "ticks": _ticks(span),
-        "groups": [_group(key) for key in keys],
+        "groups": [_group(key, _nth(key, keys)) for key in keys],
         "kinds": _kinds(charted.all_lines),
         "marks": _marks(figures),
         "models": _models(models, figures.view.by),
@@ -191,7 +192,12 @@ def _budget(figures: HealthFigures) -> dict[str, Any] | None:
     }
 
 
-def _group(key: Key) -> dict[str, str]:
+def _nth(key: Key, keys: Sequence[Key]) -> int:
+    """Which one of its provider's models it is."""
+    return [one for one in keys if one.provider == key.provider].index(key)
+
+
+def _group(key: Key, nth: int) -> dict[str, str]:
     look = look_of(key.provider)
     name = name_of(key.provider)
     return {
@@ -199,7 +205,7 @@ def _group(key: Key) -> dict[str, str]:
         "providerId": key.provider,
         "model": key.model,
         "name": untrusted.isolated(f"{name} {key.model}" if key.model else name),
-        "colour": look.colour,
+        "colour": shade(look.colour, nth),
         "mark": look.mark,
         "symbol": _SYMBOLS.get(look.mark, _SYMBOL_OF_OTHERS),
     }

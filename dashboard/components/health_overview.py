@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 
 import streamlit as st
 
@@ -87,13 +88,19 @@ def basis_words(overview: Overview) -> str:
     parts = []
     if coverage is not None:
         parts.append(f"prices known for {numbers.percent(coverage)} of tokens")
-    parts += [f"price table {price_table_version()}", f"percentiles {'exact' if overview.exact else 'within 1 %'}"]
+    parts += [f"price table {_price_table()}", f"percentiles {'exact' if overview.exact else 'within 1 %'}"]
     if overview.stale:
         parts.append(f"{numbers.count(overview.stale)} calls are still being added up")
     elif overview.pending:
         parts.append(f"{numbers.count(overview.pending)} newest calls counted one by one")
     said = " · ".join(parts)
     return said[0].upper() + said[1:]
+
+
+@cache
+def _price_table() -> str:
+    """Which one; it is looked up among the installed packages."""
+    return price_table_version()
 
 
 def cards(status: SystemStatus, figures: HealthFigures) -> None:
