@@ -168,7 +168,7 @@ class Panel {
       margin: { l: 48, r: 10, t: spec.over === "model" ? 22 : 8, b: 24 }, autosize: true, dragmode: matchMedia("(pointer: coarse)").matches || spec.over ? false : "zoom",
       hovermode: spec.over === "model" ? "closest" : "x unified", hoverdistance: 30,
       font: { color: css("--st-text-color"), family: css("--st-font"), size: 12 },
-      hoverlabel: { bgcolor: css("--st-background-color"), bordercolor: grid, font: { size: 12, color: css("--st-text-color") } },
+      hoverlabel: { bgcolor: css("--st-background-color"), bordercolor: grid, font: { size: 11, color: css("--st-text-color") } },
       xaxis: x, yaxis: { ...axis, ...y }, shapes: spec.over ? [] : marks(page, css),
     };
   }
@@ -228,7 +228,8 @@ class Panel {
   table() {
     const [head, rows] = this.rows(), dialog = make(this.root, "dialog", "deck-dialog"), bar = make(dialog, "div", "deck-head");
     make(bar, "h3", "", `${this.spec.title}, ${this.spec.unit}`);
-    const save = make(bar, "a", "deck-chip", "CSV"), close = make(bar, "button", "deck-chip", "close");
+    const tools = make(bar, "div", "deck-tools");
+    const save = make(tools, "a", "deck-chip", "CSV"), close = make(tools, "button", "deck-chip", "close");
     const lines = [head, ...rows].map(row => row.map(cell).join(",")).join("\r\n");
     save.href = URL.createObjectURL(new Blob([`${lines}\r\n`], { type: "text/csv;charset=utf-8" }));
     save.download = `${this.spec.id}.csv`;
