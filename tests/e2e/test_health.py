@@ -107,6 +107,31 @@ def test_zoom_and_hidden_groups_outlast_refreshes(browser: BrowserContext, serve
     assert lines(page, "latency") < both
 
 
+def test_one_crosshair_goes_through_all_charts(browser: BrowserContext, served: Served) -> None:
+    """At the same moment in each, and gone with the pointer."""
+    page = opened(browser, served)
+    layer = panel(page, "latency").locator(".nsewdrag").first
+    layer.scroll_into_view_if_needed()
+    layer.hover()
+    expect(panel(page, "latency").locator(".hoverlayer")).to_contain_text("OpenAI p50")
+    expect(panel(page, "success").locator(".deck-cross")).to_be_visible()
+    page.mouse.move(5, 5)
+    expect(panel(page, "success").locator(".deck-cross")).to_be_hidden()
+
+
+def test_it_rests_while_nobody_is_there(browser: BrowserContext, served: Served) -> None:
+    """After ten minutes without a touch it says so; a touch wakes it."""
+    page = browser.new_page()
+    page.clock.install()
+    page.goto(f"{served.url}/health?range=1h")
+    panel(page, "latency").wait_for(timeout=WAIT_MS)
+    page.clock.fast_forward("10:05")
+    paused = page.get_by_text("Paused: nobody has been here")
+    expect(paused).to_be_visible(timeout=WAIT_MS)
+    page.mouse.move(300, 300)
+    expect(paused).to_have_count(0, timeout=WAIT_MS)
+
+
 def test_a_double_click_goes_back_to_the_range(browser: BrowserContext, served: Served) -> None:
     """From a zoom at once, and in the address too."""
     page = opened(browser, served)

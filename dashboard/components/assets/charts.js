@@ -179,7 +179,7 @@ class Panel {
     if (!spec.over) {
       plot.on("plotly_relayout", change => deck.zoomed(this, change));
       plot.on("plotly_doubleclick", () => deck.reset());
-      plot.on("plotly_hover", event => deck.point(event.xvals?.[0]));
+      plot.on("plotly_hover", event => deck.point(plot._fullLayout.xaxis.d2l(event.xvals[0])));
       plot.on("plotly_unhover", () => deck.point(undefined));
       plot.addEventListener("keydown", event => deck.key(event));
     }
