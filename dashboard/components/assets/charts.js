@@ -302,7 +302,7 @@ class Deck {
   }
 
   groups() {
-    const sign = JSON.stringify([this.page.groups, this.page.marks, [...kept.hidden]]);
+    const sign = JSON.stringify([this.page.groups, this.page.others, this.page.marks, [...kept.hidden]]);
     if (sign === this.sign) return;
     this.sign = sign;
     this.legend.replaceChildren();
@@ -317,6 +317,7 @@ class Deck {
       make(button, "b", "", group.mark).style.color = group.colour;
       button.append(` ${group.name}`);
     }
+    if (this.page.others) make(this.legend, "span", "deck-group", `and ${this.page.others} with fewer calls; filter to see them`);
     if (this.page.marks.length) {
       const key = make(this.legend, "span", "deck-key");
       make(key, "i", "deck-band");
