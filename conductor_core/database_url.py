@@ -22,7 +22,7 @@ def parsed(text: str) -> URL:
     if url.drivername != DRIVER:
         raise ValueError(f"must begin with {DRIVER}://, as in {_EXAMPLE}; without it a SQLite file is used")
     if "@" in (url.host or "") or "@" in (url.database or ""):
-        raise ValueError("holds a password with @ or / in it: write %40 for @ and %2F for /")
+        raise ValueError("holds an @ too many: in a password write %40 for @")
     if not url.database:
         raise ValueError(f"names no database: the address ends with /name, as in {_EXAMPLE}")
     if {"password", "passfile", "sslpassword"} & set(url.query):

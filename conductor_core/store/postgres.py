@@ -14,13 +14,14 @@ import psycopg
 from sqlalchemy import URL, Engine, PoolProxiedConnection, QueuePool, create_engine, event
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from conductor_core.database_url import parsed, shown
 from conductor_core.secret import Secret
 from conductor_core.store import slots
 from conductor_core.store.backend import Backend
 from conductor_core.store.leftovers import interrupt
-from conductor_core.store.postgres_errors import passes, refusal, sentence
+from conductor_core.store.postgres_errors import passes, refusal, sentence, told
 from conductor_core.store.postgres_tables import prepare_tables, refused_politely
 from conductor_core.store.statements import Row, Statement
 
@@ -44,7 +45,7 @@ _DEFAULTS = {  # of the connection, where the address says nothing else; libpq's
 class Postgres(Backend):
     """One database on a server, shared with other copies of the app."""
 
-    errors = (psycopg.Error, DBAPIError)
+    errors = (psycopg.Error, DBAPIError, PoolTimeout)
 
     def __init__(self, url: URL, durability: str = "normal") -> None:
         self._url = url
@@ -146,6 +147,12 @@ class Postgres(Backend):
         """What is wrong with the server, or the way to it."""
         return sentence(error, self._url)
 
+    def unreadable(self, error: Exception) -> str:
+        """Whether it will pass by itself."""
+        if passes(error):
+            return f"{shown(self._url)} can't be reached just now; try again in a moment."
+        return f"{shown(self._url)} can't be read: {told(error, self._url)}."
+
     def pause(self, failures: int) -> float:
         """Longer each time, up to half a minute, and at random: all copies lose a server at the same moment."""
         longest = min(0.05 * 2.0 ** min(failures, 10), _LONGEST_PAUSE)
@@ -153,7 +160,7 @@ class Postgres(Backend):
 
     def facts(self) -> dict[str, str]:
         """Which database it is."""
-        return {"Shared database": shown(self._url)}
+        return {"Database": shown(self._url)}
 
     @property
     def _driver(self) -> psycopg.Connection:

@@ -18,6 +18,7 @@ from conductor_core.errors import DatabaseTooNew, StoreError
 from conductor_core.kinds import LaneState, Outcome
 from conductor_core.secret import Secret
 from conductor_core.store import postgres as module
+from conductor_core.store import slots
 from conductor_core.store.database import Store
 from conductor_core.store.migrations import HEAD
 from conductor_core.store.postgres import Postgres
@@ -136,7 +137,7 @@ def test_a_living_copy_is_left_alone(open_copy: OpenCopy) -> None:
     one.save_incident(incident())
     one.save_call(running()).result(5)
     two = open_copy()
-    swept = module.time.monotonic() + 0.5
+    swept = time.monotonic() + 0.5
     until(lambda: time.monotonic() > swept)
     assert two.recent_calls(1)[0].outcome is Outcome.RUNNING
     assert two.messages(chat.id)[0].state is LaneState.STREAMING
@@ -162,7 +163,7 @@ def test_a_start_takes_over_what_the_last_one_left(open_copy: OpenCopy, postgres
     process, copy, chat = killed_later(postgres_url)
     process.kill()
     process.communicate()
-    locked = f"SELECT count(*) FROM pg_locks WHERE classid = {module.slots.NAMESPACE} AND objid = {copy}"
+    locked = f"SELECT count(*) FROM pg_locks WHERE classid = {slots.NAMESPACE} AND objid = {copy}"
     with psycopg.connect(libpq(postgres_url), autocommit=True) as connection:
         until(lambda: connection.execute(locked.encode()).fetchall() == [(0,)])
     store = open_copy()
@@ -204,7 +205,7 @@ def test_a_slot_taken_meanwhile_is_left(open_copy: OpenCopy, postgres: Server, p
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             f" WHERE datname = '{name_of(postgres_url)}' AND application_name = 'conductor'"
         )
-        lock = f"SELECT pg_try_advisory_lock({module.slots.NAMESPACE}, 0)".encode()
+        lock = f"SELECT pg_try_advisory_lock({slots.NAMESPACE}, 0)".encode()
         until(lambda: other.execute(lock).fetchall() == [(True,)])
         store.rename("none", "none").result(10)
         assert store.copy == 1
@@ -284,7 +285,7 @@ def test_a_bad_row_fails_alone(open_copy: OpenCopy, field: str, bad: object) -> 
     """A row the database can't take fails by itself, also in the middle of a batch; those around it are written."""
     store = open_copy()
     good = [store.save_call(finished()) for _ in range(5)]
-    failing = [store.save_call(finished(**{field: bad})) for _ in range(2)]
+    failing = [store.save_call(finished(None, **{field: bad})) for _ in range(2)]
     good += [store.save_call(finished()) for _ in range(5)]
     for future in good:
         future.result(5)
