@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from conductor_core.database_url import parsed, shown
+from conductor_core.database_url import for_sessions, parsed, shown
 from conductor_core.secret import Secret
 from conductor_core.store import slots
 from conductor_core.store.backend import Backend
@@ -32,14 +32,6 @@ SWEEP = 60.0
 """Seconds between two sweeps for what dead copies left; after a loss all copies have this time to come back."""
 
 _LONGEST_PAUSE = 30.0  # seconds
-_DEFAULTS = {  # of the connection, where the address says nothing else; libpq's "Parameter Key Words"
-    "connect_timeout": "5",
-    "application_name": "conductor",
-    "keepalives_idle": "15",
-    "keepalives_interval": "5",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "30000",
-}
 
 
 class Postgres(Backend):
@@ -73,8 +65,12 @@ class Postgres(Backend):
         url = parsed(address.reveal())
         prepare_tables(url)
         backend = cls(url, durability)
-        with refused_politely(url):
-            backend.upkeep()
+        try:
+            with refused_politely(url):
+                backend.upkeep()
+        except BaseException:
+            backend.close()
+            raise
         return backend
 
     @property
@@ -205,7 +201,7 @@ def _writing_engine(url: URL, durability: str) -> Engine:
     if durability == "full":
         options["synchronous_commit"] = "on"
     return create_engine(
-        _with(url, **options),
+        for_sessions(url, **options),
         poolclass=QueuePool,
         pool_size=1,
         max_overflow=0,
@@ -217,18 +213,10 @@ def _writing_engine(url: URL, durability: str) -> Engine:
 def _reading_engine(url: URL) -> Engine:
     """Its connections can't write, see what is committed at each statement, and are looked at before use."""
     return create_engine(
-        _with(url, default_transaction_read_only="on"),
+        for_sessions(url, default_transaction_read_only="on"),
         poolclass=QueuePool,
         pool_pre_ping=True,
         pool_use_lifo=True,
         isolation_level="AUTOCOMMIT",
         json_deserializer=orjson.loads,
     )
-
-
-def _with(url: URL, **options: str) -> URL:
-    """The address with defaults for the connection, and options for the server's session besides its own."""
-    given = url.query.get("options", "")
-    own = [given] if isinstance(given, str) else list(given)
-    every = " ".join([*filter(None, own), *(f"-c {name}={value}" for name, value in options.items())])
-    return url.update_query_dict({**_DEFAULTS, **url.query, "options": every})
