@@ -21,6 +21,7 @@ from scripts.postgres import programs
 PASSWORD = "tests/pa55+word%"  # the server asks for none; it must be seen nowhere
 _QUOTED = "tests%2Fpa55%2Bword%25"
 _TEMPLATE = "migrated"
+_PREFIX = "conductor-postgres-"
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -37,7 +38,7 @@ class Server:
 
     def __init__(self) -> None:
         self._programs = programs()
-        self._folder = Path(tempfile.mkdtemp(prefix="conductor-postgres-"))
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         self._data = self._folder / "data"
         self._port = _free_port()
         self._numbers = count()
@@ -49,9 +50,20 @@ class Server:
 
     def start(self) -> None:
         """Makes the data folder and a migrated database that each test gets a copy of."""
+        for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+            self._clear_away(folder)
         self._run("initdb", "--auth=trust", "--username=conductor", "--encoding=UTF8", "--locale=C", "--no-sync")
         self._control("start")
         prepare_tables(parsed(self._create(_TEMPLATE, "template0").reveal()))
+
+    def _clear_away(self, folder: Path) -> None:
+        """Ends a server whose tests were killed before they could end it."""
+        owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if folder == self._folder or not owner.isdecimal() or _runs(int(owner)):
+            return
+        command = [*self._as_whom, str(self._programs / "pg_ctl"), "stop", "--mode=immediate", "--silent"]
+        subprocess.run([*command, f"--pgdata={folder / 'data'}"], cwd=self._folder, capture_output=True, check=False)
+        shutil.rmtree(folder, ignore_errors=True)
 
     def stop(self) -> None:
         """Ends the server, whatever runs on it, and removes its folder."""
@@ -105,6 +117,16 @@ class Server:
             log = self._folder / "log"
             told = done.stderr + (log.read_text() if log.exists() else "")
             raise RuntimeError(f"{program} failed: {told[-2000:]}")
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _another_user() -> pwd.struct_passwd:
