@@ -15,7 +15,9 @@ import psycopg
 
 from conductor_core.database_url import parsed
 from conductor_core.secret import Secret
+from conductor_core.store.migrations import HEAD
 from conductor_core.store.postgres_tables import prepare_tables
+from conductor_core.store.tables import metadata
 from scripts.postgres import programs
 
 PASSWORD = "tests/pa55+word%"  # the server asks for none; it must be seen nowhere
@@ -42,6 +44,7 @@ class Server:
         self._data = self._folder / "data"
         self._port = _free_port()
         self._numbers = count()
+        self._emptied: list[Secret] = []
         self._as_whom: list[str] = []
         if os.geteuid() == 0:  # the server refuses to run as root
             user = _another_user()
@@ -84,7 +87,24 @@ class Server:
 
     def database(self, *, migrated: bool = True) -> Secret:
         """The address of a database nobody else uses."""
+        if migrated and self._emptied:
+            return self._emptied.pop()
         return self._create(f"test_{next(self._numbers)}", _TEMPLATE if migrated else "template0")
+
+    def give_back(self, url: Secret) -> None:
+        """Empties a database for the next test, which takes a fifth of making one; drops it if it is not as it was."""
+        name = str(parsed(url.reveal()).database)
+        others = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+        try:
+            self.execute(f"{others} WHERE datname = '{name}' AND pid <> pg_backend_pid()", name)
+            self.execute("; ".join(f"DELETE FROM {table}" for table in reversed(metadata.sorted_tables)), name)
+            as_it_was = self.execute("SELECT version_num FROM alembic_version", name) == [(HEAD,)]
+        except psycopg.Error:
+            as_it_was = False
+        if as_it_was:
+            self._emptied.append(url)
+        else:
+            self.drop(url)
 
     def drop(self, url: Secret) -> None:
         """Removes a database, whoever is connected to it."""
