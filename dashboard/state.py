@@ -60,6 +60,17 @@ class SettingsState:
     refusals: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class MenuState:
+    """The menu of an open conversation in one browser tab.
+
+    Attributes:
+        deleting: the conversation whose deletion waits for the person's word, also while answers end around it.
+    """
+
+    deleting: str | None = None
+
+
 def chat() -> ChatState:
     return _kept("_chat", ChatState)
 
@@ -70,6 +81,10 @@ def compare() -> CompareState:
 
 def settings() -> SettingsState:
     return _kept("_settings", SettingsState)
+
+
+def menu() -> MenuState:
+    return _kept("_menu", MenuState)
 
 
 def _kept(key: str, make: Callable[[], S]) -> S:

@@ -11,6 +11,7 @@ from conductor_core.kinds import ProviderState
 from conductor_core.metrics.frames import Range
 from dashboard import runtime
 from dashboard.components import health_overview as overview
+from dashboard.components import replay
 from dashboard.components.call_table import call_table
 from dashboard.components.health_figures import health_figures
 from dashboard.components.incident_list import incident_list
@@ -58,3 +59,4 @@ def panel() -> None:
 
 
 panel()
+replay.draw()

@@ -55,6 +55,11 @@ def money(usd: float | None, kind: CostKind | None = CostKind.REPORTED) -> str:
     return ("~" if kind is CostKind.ESTIMATED else "") + _dollars(usd)
 
 
+def unbroken(line: str) -> str:
+    """A line of figures that wraps between them only: no unit without its number, no dot at the start of a line."""
+    return " ".join(figure.replace(" ", "\u00a0") for figure in line.replace(" · ", "\u00a0·\n").split("\n"))
+
+
 def total(usd: float | None, estimated: bool = False, unpriced: int = 0, free: bool = False) -> str:
     """What several calls cost together: `~$0.31 + 3 unpriced`. Calls of unknown price are named, never taken as 0."""
     if usd is None:
