@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from conductor_core.metrics.figures import NO_FILTER, ROWS_AT_MOST, Filter, Overview
 from conductor_core.metrics.overview import By, Groups, overview
 from conductor_core.metrics.rollup import LEVELS, MINUTE_MS
-from conductor_core.metrics.slabs import EMPTY, Slab, Slabs, joined, pending_slabs
+from conductor_core.metrics.slabs import Slab, Slabs, empty_slab, joined, pending_slabs
 from conductor_core.metrics.span import DAY, Span
 from conductor_core.store import call_rows
 from conductor_core.store.call_rows import NEWEST_FIRST, CallOrder, CallPage, Cursor
@@ -80,7 +80,7 @@ class Health:
             seen = self._seen(past, span, exact=exact)
             before = self._before(past, span.before) if compare else None
             groups = Groups.of(self._slabs.names, by, filter)
-            return overview(span, seen.slabs, before, groups, past, pending=seen.pending, stale=seen.stale)
+            return overview(span, seen.slabs, before, groups, filter, past, pending=seen.pending, stale=seen.stale)
 
     def calls(
         self,
@@ -136,9 +136,10 @@ class Health:
             slabs[place] = joined(slabs[place], slab)
         return _Seen(slabs, len(rows), stale)
 
-    def _before(self, past: History, before: Span) -> Slab:
+    def _before(self, past: History, before: Span) -> tuple[Span, Slab]:
         exact = self._exact(past, before)
-        return self._seen(past, before if exact else self._storable(before), exact=exact).slabs[0]
+        before = before if exact else self._storable(before)
+        return before, self._seen(past, before, exact=exact).slabs[0]
 
     def _of_rows(self, past: History, span: Span, by: By, filter: Filter) -> Overview:
         """For what only rows know: read anew each time, and at most so many."""
@@ -146,9 +147,9 @@ class Health:
         rows = past.calls(wanted, ROWS_AT_MOST)
         stale = past.count(wanted) - len(rows) if len(rows) == ROWS_AT_MOST else 0
         found = pending_slabs(self._slabs.names.columns(rows), span.edges, exact=True)
-        slabs = [found.get(place) or EMPTY for place in range(len(span.starts))]
+        slabs = [found.get(place) or empty_slab(exact=True) for place in range(len(span.starts))]
         groups = Groups.of(self._slabs.names, by, filter)
-        return overview(span, slabs, None, groups, past, pending=0, stale=stale)
+        return overview(span, slabs, None, groups, filter, past, pending=0, stale=stale)
 
     def _storable(self, span: Span) -> Span:
         """The span in buckets that rollups have: whole minutes, and of long ago no finer than what is kept."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -22,6 +22,7 @@ from conductor_core.metrics.figures import (
 )
 from conductor_core.metrics.slabs import Cells, Grouping, Measure, Names, Slab
 from conductor_core.metrics.span import Span
+from conductor_core.store.call_rows import conditions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,18 +69,26 @@ def _passes(filter: Filter, provider: str, model: str, source: str) -> bool:
 
 
 def overview(
-    span: Span, slabs: Sequence[Slab], before: Slab | None, groups: Groups, past: History, *, pending: int, stale: int
+    span: Span,
+    slabs: Sequence[Slab],
+    before: tuple[Span, Slab] | None,
+    groups: Groups,
+    filter: Filter,
+    past: History,
+    *,
+    pending: int,
+    stale: int,
 ) -> Overview:
     """Puts a span together.
 
     Args:
         slabs: one per bucket of the span.
-        before: the span before as one slab.
+        before: the span before, which is one bucket, and its slab.
     """
     cells = [slab.cells(groups.grouping) for slab in slabs]
     total = _together(cells)
     used = [place for place in range(len(groups.keys)) if rollup.attempts(total.sums[place]).any()]
-    earlier = before.cells(groups.grouping) if before else None
+    earlier = before[1].cells(groups.grouping) if before else None
     return Overview(
         span=span,
         total=_figures(total, -1),
@@ -89,10 +98,11 @@ def overview(
         lines={groups.keys[place]: _lines(cells, place) for place in used},
         all_lines=_lines(cells, -1),
         spreads={groups.keys[place]: _spread(total.measures[0], place) for place in used},
-        last_errors=_last_errors(span, cells, groups.keys, used, past),
+        last_errors=_last_errors(span, cells, groups.keys, used, filter, past),
         exact=slabs[0].exact,
         pending=pending,
         stale=stale,
+        span_before=before[0] if before else None,
     )
 
 
@@ -170,7 +180,7 @@ def _spread(latency: Measure, place: int) -> Spread:
 
 
 def _last_errors(
-    span: Span, cells: Sequence[Cells], keys: Sequence[Key], used: Iterable[int], past: History
+    span: Span, cells: Sequence[Cells], keys: Sequence[Key], used: Iterable[int], filter: Filter, past: History
 ) -> dict[str, LastError]:
     """Looked for only where a provider's sums say that there is one."""
     newest: dict[str, tuple[int, set[Outcome]]] = {}
@@ -189,7 +199,8 @@ def _last_errors(
             known[1].update(here)
     found = {}
     for provider, (bucket, outcomes) in newest.items():
-        last = past.last_failure(provider, outcomes, span.edges[bucket], span.edges[bucket + 1])
+        narrowed = replace(filter, providers=(provider,), outcomes=tuple(sorted(outcomes)))
+        last = past.last_end(conditions((span.edges[bucket], span.edges[bucket + 1]), narrowed))
         if last:
             found[provider] = LastError(Outcome(last[0]), last[1], last[2])
     return found

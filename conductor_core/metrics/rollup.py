@@ -187,9 +187,9 @@ class Bucket:
         return Bucket(self.level, self.start, self.series, total.tobytes(), merged)
 
 
-def buckets(calls: Columns) -> list[Bucket]:
+def buckets(calls: Columns, levels: Sequence[int] = LEVELS) -> list[Bucket]:
     """Calls added up in every level."""
-    return [bucket for level in LEVELS for bucket in _of_level(calls, level)]
+    return [bucket for level in levels for bucket in _of_level(calls, level)]
 
 
 def _of_level(calls: Columns, level: int) -> list[Bucket]:

@@ -145,7 +145,8 @@ class Binned:
     def spread(self, group: int, edges: NDArray[np.float64]) -> NDArray[np.int64]:
         """How many samples of a group lie between each two edges."""
         used = np.flatnonzero(self.counts[group])
-        return np.histogram(sketch.MIDDLES[used], edges, weights=self.counts[group][used])[0].astype(np.int64)
+        middles = np.clip(sketch.MIDDLES[used], edges[0], edges[-1])
+        return np.histogram(middles, edges, weights=self.counts[group][used])[0].astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +186,11 @@ Measure = Binned | Exact
 
 
 _NO_SAMPLES = Samples(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0, dtype=np.int64))
-EMPTY = Slab(np.zeros(0, dtype=np.int64), np.zeros((0, WIDTH)), (_NO_SAMPLES,) * 3, exact=True)
-"""No calls."""
+
+
+def empty_slab(*, exact: bool) -> Slab:
+    """No calls. Not a constant, since what is made of it for one installation is kept in it."""
+    return Slab(np.zeros(0, dtype=np.int64), np.zeros((0, WIDTH)), (_NO_SAMPLES,) * 3, exact)
 
 
 class Names:
@@ -196,13 +200,18 @@ class Names:
         self.known: list[tuple[str, str, str]] = []
         self._numbers: dict[tuple[str, str, str], int] = {}
         self._stored: dict[int, int] = {}
+        self._lock = threading.Lock()
 
     def number(self, provider: str, model: str, source: str) -> int:
         key = (provider, model, source)
-        if key not in self._numbers:
-            self._numbers[key] = len(self.known)
-            self.known.append(key)
-        return self._numbers[key]
+        found = self._numbers.get(key)
+        if found is not None:
+            return found
+        with self._lock:
+            if key not in self._numbers:
+                self.known.append(key)
+                self._numbers[key] = len(self.known) - 1
+            return self._numbers[key]
 
     def numbers_of(self, past: History, stored: Sequence[int]) -> NDArray[np.int64]:
         """For the numbers that series have in the database, ours."""

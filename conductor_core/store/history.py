@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, func, select
 from conductor_core.kinds import Outcome
 from conductor_core.metrics.rollup import COLUMNS
 from conductor_core.store.rollups import Counted
-from conductor_core.store.tables import calls, rollup_batches, rollups, series
+from conductor_core.store.tables import calls, pruned, rollup_batches, rollups, series
 
 StoredBucket = tuple[int, int, bytes, bytes, bytes, bytes]
 """Start in UTC ms, series, sums, and the three sketches."""
@@ -18,7 +18,6 @@ StoredBucket = tuple[int, int, bytes, bytes, bytes, bytes]
 _WHOSE = (calls.c.provider, calls.c.model, calls.c.source)
 _ADDED_UP = [calls.c[name] for name in COLUMNS]
 _FINISHED = calls.c.outcome != Outcome.RUNNING
-_DAY = 1440
 
 
 class History:
@@ -105,25 +104,14 @@ class History:
         return len(self._rows(one.offset(number).limit(1))) > 0
 
     def rows_since(self) -> int:
-        """From when on (UTC ms) every call that was added up still has its row; 0: none was ever deleted."""
-        [(oldest,)] = self._rows(select(func.min(calls.c.started_at)))
-        [(day,)] = self._rows(select(func.min(rollups.c.start)).where(rollups.c.level == _DAY))
-        if day is None:
-            return 0
-        return 2**62 if oldest is None else 0 if oldest < day + _DAY * 60_000 else int(oldest)
+        """From when on (UTC ms) every call still has its row; 0: none was ever deleted."""
+        return int(self._connection.execute(select(func.max(pruned.c.until))).scalar() or 0)
 
-    def last_failure(
-        self, provider: str, outcomes: Collection[Outcome], since: int, until: int
-    ) -> tuple[str, int | None, int] | None:
-        """Outcome, HTTP status and begin (UTC ms) of a provider's newest call that ended in one of these ways."""
-        wanted = select(calls.c.outcome, calls.c.http_status, calls.c.started_at).where(
-            calls.c.provider == provider,
-            calls.c.outcome.in_(outcomes),
-            calls.c.started_at >= since,
-            calls.c.started_at < until,
-        )
-        found = self._rows(wanted.order_by(calls.c.started_at.desc()).limit(1))
-        return found[0] if found else None
+    def last_end(self, wanted: Sequence[Any]) -> tuple[str, int | None, int] | None:
+        """Outcome, HTTP status and begin (UTC ms) of the newest call that meets some conditions."""
+        found = select(calls.c.outcome, calls.c.http_status, calls.c.started_at).where(*wanted)
+        rows = self._rows(found.order_by(calls.c.started_at.desc()).limit(1))
+        return rows[0] if rows else None
 
     def _pending(self, wanted: Select[Any], since: int, until: int) -> Select[Any]:
         return wanted.where(

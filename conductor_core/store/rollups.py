@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Engine, Row, bindparam, delete, func, select, update
 
 from conductor_core.kinds import Outcome
-from conductor_core.store.tables import calls, rollup_batches, rollups, series
+from conductor_core.store.tables import calls, pruned, rollup_batches, rollups, series
 
 if TYPE_CHECKING:
     from conductor_core.metrics.rollup import Bucket
@@ -115,13 +115,16 @@ class Rollups:
         now = self._clock()
         with self._engine.begin() as connection:
             for level, days in KEPT_DAYS.items():
-                old = (rollups.c.level == level) & (rollups.c.start < now - days * DAY_MS)
+                # A day more than is asked for: a reader's day is put together from buckets around it, too.
+                old = (rollups.c.level == level) & (rollups.c.start < now - (days + 1) * DAY_MS)
                 connection.execute(delete(rollups).where(old))
             if self._keep_calls_days is not None:
                 # Whole days, so that of a day either all rows are there or none.
                 begin = (now // DAY_MS - self._keep_calls_days) * DAY_MS
                 old = (calls.c.started_at < begin) & (calls.c.counted == Counted.YES)
-                connection.execute(delete(calls).where(old))
+                if connection.execute(delete(calls).where(old)).rowcount:
+                    connection.execute(delete(pruned).where(pruned.c.until < begin))
+                    connection.execute(insert_for(connection)(pruned).on_conflict_do_nothing(), {"until": begin})
 
 
 def save_buckets(connection: Connection, copy: int, added: Iterable[Bucket]) -> None:

@@ -137,6 +137,12 @@ rollups = Table(  # finished calls added up; every call is in one bucket of each
     sqlite_with_rowid=False,
 )
 
+pruned = Table(  # up to when calls were deleted, UTC ms: of what began before, only the rollups know
+    "pruned",
+    metadata,
+    Column("until", BigInteger, primary_key=True),
+)
+
 rollup_batches = Table(  # which buckets each batch changed, so that readers know what of theirs is out of date
     "rollup_batches",
     metadata,

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from conductor_core.store.database import Store
+from conductor_core.store.sqlite_file import writing_engine
 
 
 @pytest.fixture
@@ -22,3 +24,11 @@ def store(home: Path) -> Iterator[Store]:
     opened = Store.open(home, place="http://127.0.0.1:8501")
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def engine(home: Path, store: Store) -> Iterator[Engine]:
+    """A second way to write into the store's database, for what another copy of the app or a fault would do there."""
+    made = writing_engine(home / "conductor.db", "normal")
+    yield made
+    made.dispose()

@@ -48,3 +48,4 @@ def upgrade() -> None:
         sa.Column("number", sa.BigInteger, primary_key=True),
         sa.Column("quarters", sa.LargeBinary, nullable=False),
     )
+    op.create_table("pruned", sa.Column("until", sa.BigInteger, primary_key=True))
