@@ -6,12 +6,14 @@ Below `EXACT_BELOW` calls in a span percentiles are of the calls themselves; abo
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from conductor_core.metrics.cells import Totals
 from conductor_core.metrics.figures import NO_FILTER, ROWS_AT_MOST, Filter, Overview
 from conductor_core.metrics.overview import By, Groups, overview
 from conductor_core.metrics.rollup import LEVELS, MINUTE_MS
@@ -61,6 +63,8 @@ class Health:
         self._exact_below = exact_below
         self._clock = clock
         self._slabs = Slabs()
+        self._totals = Totals()
+        self._one_at_a_time = threading.Lock()
 
     def overview(
         self, span: Span, by: By = "provider", filter: Filter = NO_FILTER, *, compare: bool = False
@@ -72,15 +76,18 @@ class Health:
         Args:
             compare: also the figures of the span before.
         """
-        with self._store.history() as past:
-            if filter.of_rows:
+        if filter.of_rows:
+            with self._store.history() as past:
                 return self._of_rows(past, span, by, filter)
+        # Snapshots in turn: one older than what is kept in memory would have to read everything anew.
+        with self._one_at_a_time, self._store.history() as past:
             exact = self._exact(past, span)
             span = span if exact else self._storable(span)
             seen = self._seen(past, span, exact=exact)
             before = self._before(past, span.before) if compare else None
             groups = Groups.of(self._slabs.names, by, filter)
-            return overview(span, seen.slabs, before, groups, filter, past, pending=seen.pending, stale=seen.stale)
+            about = {"pending": seen.pending, "stale": seen.stale}
+            return overview(span, seen.slabs, before, groups, filter, past, self._totals, **about)
 
     def calls(
         self,
@@ -149,7 +156,7 @@ class Health:
         found = pending_slabs(self._slabs.names.columns(rows), span.edges, exact=True)
         slabs = [found.get(place) or empty_slab(exact=True) for place in range(len(span.starts))]
         groups = Groups.of(self._slabs.names, by, filter)
-        return overview(span, slabs, None, groups, filter, past, pending=0, stale=stale)
+        return overview(span, slabs, None, groups, filter, past, Totals(), pending=0, stale=stale)
 
     def _storable(self, span: Span) -> Span:
         """The span in buckets that rollups have: whole minutes, and of long ago no finer than what is kept."""

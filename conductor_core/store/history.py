@@ -57,11 +57,10 @@ class History:
         return quarters, now
 
     def buckets(self, level: int, since: int, until: int) -> list[StoredBucket]:
-        """The buckets of a level that begin in [since, until) UTC ms, of every copy."""
+        """The buckets of a level that begin in [since, until) UTC ms, of every copy, by their start."""
         columns = (rollups.c.start, rollups.c.series, rollups.c.sums, rollups.c.latency, rollups.c.ttft, rollups.c.pace)
-        return self._rows(
-            select(*columns).where(rollups.c.level == level, rollups.c.start >= since, rollups.c.start < until)
-        )
+        here = (rollups.c.level == level, rollups.c.start >= since, rollups.c.start < until)
+        return self._rows(select(*columns).where(*here).order_by(rollups.c.start))
 
     def counted_calls(self, since: int, until: int) -> list[tuple[Any, ...]]:
         """Provider, model, source and `COLUMNS` of the calls begun in [since, until) that are added up, oldest first.

@@ -40,15 +40,18 @@ ENDS = sorted(set(Outcome) - {Outcome.RUNNING})
 AGES = (5 * MINUTE, HOUR, 5 * HOUR, DAY, 8 * DAY, 40 * DAY, 120 * DAY)
 
 
-@dataclass
+@dataclass(repr=False)
 class Step:
     """Calls as they are saved, then who adds up how they are now (a copy of the app each)."""
 
     saved: list[Call] = field(default_factory=list)
     copies: list[int] = field(default_factory=list)
 
+    def __repr__(self) -> str:
+        return f"Step({[_short(call) for call in self.saved]}, copies={self.copies})"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Question:
     """What is asked of `Health.overview`."""
 
@@ -56,6 +59,10 @@ class Question:
     by: By
     filter: Filter
     compare: bool
+
+    def __repr__(self) -> str:
+        edges = f"{self.span.since}..{self.span.until} in {len(self.span.starts)}"
+        return f"Question({edges}, {self.by}, {self.filter}, compare={self.compare})"
 
 
 @dataclass
@@ -66,6 +73,15 @@ class World:
     steps: list[Step]
     questions: list[Question]
     keep_calls_days: int | None
+
+
+def _short(call: Call) -> str:
+    """What a failed example has to say of a call."""
+    kind = "superseded " if call.superseded else ""
+    return (
+        f"{call.id} {call.provider}/{call.model} {call.source} {kind}{call.outcome} at {call.started_at}:"
+        f" {call.latency_ms} {call.ttft_ms} ms, {call.prompt_tokens} {call.completion_tokens} {call.cost_usd}"
+    )
 
 
 @st.composite
