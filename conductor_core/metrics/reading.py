@@ -6,7 +6,7 @@ has less taken out, so that three months cost as much in Delhi as in London.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -18,36 +18,56 @@ from conductor_core.metrics.span import DAY
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from conductor_core.metrics.slabs import Names, Place, Samples, Slab
+    from conductor_core.metrics.slabs import Names, Place, Slab
     from conductor_core.store.history import History, StoredBucket
 
 _MOST_CELLS = 4_000_000
 """Counts at once while rollups are read: 32 MB."""
 
 
-class Part(NamedTuple):
-    """Neighbouring stored buckets of one level that begin in [begin, end); `sign` is -1 where they are taken out."""
+class Piece(NamedTuple):
+    """The stored buckets that fill [begin, end); `sign` is -1 where they are taken out."""
 
-    level: int
     begin: int
     end: int
     sign: int = 1
 
 
-def cover(low: int, high: int) -> list[Part]:
-    """The fewest stored buckets, or nearly, that add up to [low, high), whole minutes."""
+def pieces(low: int, high: int) -> list[Piece]:
+    """What adds up to [low, high), whole minutes, with few stored buckets."""
     first, last = _nearest_midnight(low), _nearest_midnight(high)
     if first >= last:
-        return _within(low, high)
-    parts = [Part(LEVELS[-1], first, last)]
-    parts += _within(low, first) if low < first else _taken_out(first, low)
-    parts += _within(last, high) if last < high else _taken_out(high, last)
+        return [Piece(low, high)]
+    found = [Piece(first, last)]
+    if low != first:
+        found.append(Piece(low, first) if low < first else Piece(first, low, -1))
+    if high != last:
+        found.append(Piece(last, high) if last < high else Piece(high, last, -1))
+    return found
+
+
+def cover(low: int, high: int) -> list[tuple[int, int, int]]:
+    """The largest buckets that fill [low, high), whole minutes: (level, from, to), neighbours of one level joined."""
+    parts: list[tuple[int, int, int]] = []
+    while low < high:
+        level = next(
+            level for level in reversed(LEVELS) if low % (level * MINUTE_MS) == 0 and low + level * MINUTE_MS <= high
+        )
+        width = level * MINUTE_MS
+        # Up to where the next larger level can go on.
+        larger = next((one * MINUTE_MS for one in LEVELS if one > level), 2**62)
+        end = low + (min(high, -(-(low + 1) // larger) * larger) - low) // width * width
+        if parts and parts[-1][0] == level:
+            parts[-1] = (level, parts[-1][1], end)
+        else:
+            parts.append((level, low, end))
+        low = end
     return parts
 
 
 def read_rollups(past: History, missing: Sequence[Place], names: Names) -> Iterator[Slab]:
-    """As many slabs at once as fit into `_MOST_CELLS` counts."""
-    at_once = max(1, _MOST_CELLS // (max(len(past.series()), 1) * sketch.BINS))
+    """As many slabs at once as fit into `_MOST_CELLS` counts; of each there are about two pieces."""
+    at_once = max(1, _MOST_CELLS // (2 * max(len(past.series()), 1) * sketch.BINS))
     for begin in range(0, len(missing), at_once):
         yield from _read_some(past, missing[begin : begin + at_once], names)
 
@@ -56,101 +76,76 @@ def _nearest_midnight(at: int) -> int:
     return (at + DAY // 2) // DAY * DAY
 
 
-def _within(low: int, high: int) -> list[Part]:
-    """The largest buckets that lie in [low, high)."""
-    parts: list[Part] = []
-    while low < high:
-        level = next(
-            level for level in reversed(LEVELS) if low % (level * MINUTE_MS) == 0 and low + level * MINUTE_MS <= high
-        )
-        end = low + level * MINUTE_MS
-        if parts and parts[-1].level == level:
-            parts[-1] = Part(level, parts[-1].begin, end)
-        else:
-            parts.append(Part(level, low, end))
-        low = end
-    return parts
+def _read_some(past: History, wanted: Sequence[Place], names: Names) -> Iterator[Slab]:
+    """Pieces first, since most are part of two slabs: put into one and taken out of its neighbour."""
+    of_slabs = [pieces(low, high) for low, high, _ in wanted]
+    distinct = sorted({(piece.begin, piece.end) for found in of_slabs for piece in found})
+    series, sums, counts = _pieces_added_up(past, distinct, names)
+    numbers = {piece: number for number, piece in enumerate(distinct)}
+    for found in of_slabs:
+        signed = [(numbers[piece.begin, piece.end], piece.sign) for piece in found]
+        yield _slab(series, _summed(sums, signed), [_summed(of, signed) for of in counts])
 
 
-def _taken_out(low: int, high: int) -> list[Part]:
-    return [part._replace(sign=-1) for part in _within(low, high)]
-
-
-def _read_some(past: History, wanted: Sequence[Place], names: Names) -> Iterable[Slab]:
-    from conductor_core.metrics.slabs import Slab
-
-    stored, places, signs = _stored_buckets(past, wanted)
+def _pieces_added_up(
+    past: History, distinct: Sequence[tuple[int, int]], names: Names
+) -> tuple[NDArray[np.int64], NDArray[np.float64], list[NDArray[np.float64]]]:
+    """Which series occur; by piece and series the sums; of each measure by piece and series the counts per bin."""
+    stored, places = _stored_buckets(past, distinct)
     series, columns = np.unique(names.numbers_of(past, [row[1] for row in stored]), return_inverse=True)
-    cells = places * len(series) + columns
-    order = np.argsort(cells, kind="stable")
-    used, first = np.unique(cells[order], return_index=True)
-    sums = np.zeros((0, WIDTH))
+    shape, cells = (len(distinct), len(series)), places * len(series) + columns
+    sums = np.zeros((len(distinct) * len(series), WIDTH))
+    _, sums_stored, *sketches = zip(*(row[1:] for row in stored), strict=True) if stored else [()] * 5
     if stored:
-        signed = sums_of([row[2] for row in stored]) * signs[:, None]
-        sums = np.add.reduceat(signed[order], first, axis=0)
-    sketches = zip(*(row[3:] for row in stored), strict=True) if stored else ((), (), ())
-    measures = [_binned(stored_sketches, cells, signs) for stored_sketches in sketches]
-    slabs, columns_used = np.divmod(used, max(len(series), 1))
-    for place in range(len(wanted)):
-        begin, end = np.searchsorted(slabs, [place, place + 1])
-        own = columns_used[begin:end]
-        ranks = np.full(len(series), -1)
-        ranks[own] = np.arange(len(own))
-        samples = tuple(_of_slab(one, place * len(series), ranks) for one in measures)
-        yield Slab(series[own], sums[begin:end], samples, exact=False)
+        np.add.at(sums, cells, sums_of(sums_stored))
+    counts = [sketch.add_up(of, cells, len(sums)).reshape(*shape, sketch.BINS) for of in sketches]
+    return series, sums.reshape(*shape, WIDTH), counts
 
 
-def _stored_buckets(
-    past: History, wanted: Sequence[Place]
-) -> tuple[list[StoredBucket], NDArray[np.int64], NDArray[np.int64]]:
-    """The stored buckets that make up the slabs, for which of them each is, and with which sign.
-
-    Of each level neighbours are read at once; one that is put into a slab and taken out of the next is there twice.
-    """
-    by_level: dict[int, list[tuple[Part, int]]] = {}
-    for place, (low, high, _) in enumerate(wanted):
-        for part in cover(low, high):
-            by_level.setdefault(part.level, []).append((part, place))
+def _stored_buckets(past: History, distinct: Sequence[tuple[int, int]]) -> tuple[list[StoredBucket], NDArray[np.int64]]:
+    """The stored buckets that fill some pieces, and which piece each fills; one reading per level."""
+    by_level: dict[int, list[tuple[int, int, int]]] = {}
+    for place, piece in enumerate(distinct):
+        for level, begin, end in cover(*piece):
+            by_level.setdefault(level, []).append((begin, end, place))
     stored: list[StoredBucket] = []
-    places: list[NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)]
-    signs: list[NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)]
+    places = [np.zeros(0, dtype=np.int64)]
     for level, parts in by_level.items():
-        rows = [row for begin, end in _runs(part for part, _ in parts) for row in past.buckets(level, begin, end)]
+        rows = past.buckets(level, _joined(parts))
         starts = np.array([row[0] for row in rows], dtype=np.int64)
-        for part, place in parts:
-            first, last = np.searchsorted(starts, [part.begin, part.end])
+        for begin, end, place in parts:
+            first, last = np.searchsorted(starts, [begin, end])
             stored += rows[first:last]
             places.append(np.full(last - first, place))
-            signs.append(np.full(last - first, part.sign))
-    return stored, np.concatenate(places), np.concatenate(signs)
+    return stored, np.concatenate(places)
 
 
-def _runs(parts: Iterable[Part]) -> list[tuple[int, int]]:
-    """The times of some parts, overlapping and neighbouring ones joined, in order."""
-    runs: list[tuple[int, int]] = []
-    for begin, end in sorted({(part.begin, part.end) for part in parts}):
-        if runs and begin <= runs[-1][1]:
-            runs[-1] = (runs[-1][0], max(runs[-1][1], end))
+def _joined(parts: Sequence[tuple[int, int, int]]) -> list[tuple[int, int]]:
+    """The times of some parts in order, overlapping and neighbouring ones as one."""
+    spans: list[tuple[int, int]] = []
+    for begin, end, _ in sorted(parts):
+        if spans and begin <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(spans[-1][1], end))
         else:
-            runs.append((begin, end))
-    return runs
+            spans.append((begin, end))
+    return spans
 
 
-def _binned(
-    stored: Sequence[bytes], cells: NDArray[np.int64], signs: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Stored sketches added up by cell: the used (cell, bin) keys in order, and their counts."""
-    owners, bins, counts = sketch.unpack(stored)
-    summed = np.bincount(cells[owners] * sketch.BINS + bins, weights=counts * signs[owners])
-    used = np.flatnonzero(summed)
-    return used, summed[used].astype(np.int64)
+def _summed(of_pieces: NDArray[np.float64], signed: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+    [(first, sign), *more] = signed
+    total = of_pieces[first] if sign > 0 else -of_pieces[first]
+    for number, sign in more:
+        total = total + of_pieces[number] if sign > 0 else total - of_pieces[number]
+    return total
 
 
-def _of_slab(measure: tuple[NDArray[np.int64], NDArray[np.int64]], first: int, ranks: NDArray[np.int64]) -> Samples:
-    """The part of a slab, whose first cell is given."""
-    from conductor_core.metrics.slabs import Samples
+def _slab(series: NDArray[np.int64], sums: NDArray[np.float64], counts: Sequence[NDArray[np.float64]]) -> Slab:
+    """With only the series that occur, and of each only the bins that do."""
+    from conductor_core.metrics.slabs import Samples, Slab
 
-    keys, counts = measure
-    begin, end = np.searchsorted(keys, [first * sketch.BINS, (first + len(ranks)) * sketch.BINS])
-    cells, bins = np.divmod(keys[begin:end], sketch.BINS)
-    return Samples(ranks[cells - first], bins.astype(np.float64), counts[begin:end])
+    own = np.flatnonzero(sums.any(axis=1))
+    samples = []
+    for of in counts:
+        owners, bins = np.nonzero(of[own])
+        samples.append(Samples(owners, bins.astype(np.float64), of[own][owners, bins].astype(np.int64)))
+    return Slab(series[own], sums[own], tuple(samples), exact=False)

@@ -128,8 +128,8 @@ class Columns:
         written = _numbers(column["completion_tokens"])
         answered = _SUCCESS[kinds] & ~corrects if len(kinds) else np.zeros(0, dtype=bool)
         span = latency - np.nan_to_num(first)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            pace = np.where((written > 0) & (span >= SHORTEST_WRITING_MS), written / span * 1000, np.nan)
+        long_enough = (written > 0) & (span >= SHORTEST_WRITING_MS)
+        pace = np.where(long_enough, written / np.maximum(span, SHORTEST_WRITING_MS) * 1000, np.nan)
         measures = tuple(np.where(answered, values, np.nan) for values in (latency, first, pace))
         sums = _sums(column, kinds, corrects)
         return cls(

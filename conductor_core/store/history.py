@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, func, literal_column, select
 
 from conductor_core.kinds import Outcome
 from conductor_core.metrics.rollup import COLUMNS
@@ -17,6 +17,7 @@ StoredBucket = tuple[int, int, bytes, bytes, bytes, bytes]
 
 _WHOSE = (calls.c.provider, calls.c.model, calls.c.source)
 _ADDED_UP = [calls.c[name] for name in COLUMNS]
+_UNCOUNTED = calls.c.counted != literal_column(str(int(Counted.YES)))  # as the index says it
 _FINISHED = calls.c.outcome != Outcome.RUNNING
 
 
@@ -56,11 +57,14 @@ class History:
                 quarters.update(memoryview(stored).cast("I"))
         return quarters, now
 
-    def buckets(self, level: int, since: int, until: int) -> list[StoredBucket]:
-        """The buckets of a level that begin in [since, until) UTC ms, of every copy, by their start."""
+    def buckets(self, level: int, spans: Sequence[tuple[int, int]]) -> list[StoredBucket]:
+        """The buckets of a level that begin in one of some spans (UTC ms, ends excluded), of every copy, by start."""
         columns = (rollups.c.start, rollups.c.series, rollups.c.sums, rollups.c.latency, rollups.c.ttft, rollups.c.pace)
-        here = (rollups.c.level == level, rollups.c.start >= since, rollups.c.start < until)
-        return self._rows(select(*columns).where(*here).order_by(rollups.c.start))
+        if len(spans) == 1:
+            here = (rollups.c.start >= spans[0][0]) & (rollups.c.start < spans[0][1])
+        else:
+            here = rollups.c.start.in_([at for since, until in spans for at in range(since, until, level * 60_000)])
+        return self._rows(select(*columns).where(rollups.c.level == level, here).order_by(rollups.c.start))
 
     def counted_calls(self, since: int, until: int) -> list[tuple[Any, ...]]:
         """Provider, model, source and `COLUMNS` of the calls begun in [since, until) that are added up, oldest first.
@@ -113,12 +117,10 @@ class History:
         return rows[0] if rows else None
 
     def _pending(self, wanted: Select[Any], since: int, until: int) -> Select[Any]:
-        return wanted.where(
-            calls.c.counted != Counted.YES, calls.c.started_at >= since, calls.c.started_at < until, _FINISHED
-        )
+        return wanted.where(_UNCOUNTED, calls.c.started_at >= since, calls.c.started_at < until, _FINISHED)
 
     def _rows(self, statement: Select[Any]) -> list[Any]:
-        return [tuple(row) for row in self._connection.execute(statement)]
+        return list(self._connection.execute(statement).all())
 
 
 def _with(row: tuple[Any, ...], place: int, value: object) -> tuple[Any, ...]:
