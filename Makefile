@@ -35,6 +35,7 @@ test-long: ## the same at full counts
 
 checks: .venv/installed-dev
 	@$(VENV_PYTHON) -m scripts.browser
+	@$(VENV_PYTHON) -m scripts.postgres
 	@$(MAKE) --no-print-directory lint
 
 lint: .venv/installed-dev ## format check, lint and types

@@ -20,11 +20,12 @@ import numpy as np
 from sqlalchemy import Connection, Engine, create_engine, func, insert, select
 
 from conductor_core.kinds import CostKind, FinishReason, Outcome, Source
-from conductor_core.metrics.rollup import COLUMNS, LEVELS, Columns, buckets
+from conductor_core.metrics.call import COLUMNS
+from conductor_core.metrics.rollup import LEVELS, Columns, buckets
 from conductor_core.store.lock import DataLock
-from conductor_core.store.rollups import DAY_MS, KEPT_DAYS, Counted, save_buckets
+from conductor_core.store.rollups import DAY_MS, KEEP, Counted, save_buckets
 from conductor_core.store.sqlite_file import prepare_file, prepare_folder, writing_engine
-from conductor_core.store.tables import calls, series
+from conductor_core.store.tables import calls, pruned, series
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -109,7 +110,7 @@ def fill(home: Path, number: int, days: int, until: int, *, progress: bool = Fal
 
 def fill_database(engine: Engine, number: int, days: int, until: int, *, progress: bool = False) -> None:
     """The same into a database whose tables are there."""
-    numbers = _name_series(engine)
+    numbers = _name_series(engine, until)
     generator = np.random.default_rng(SEED)
     written = 0
     for day in _days(generator, number, days, until):
@@ -227,7 +228,7 @@ def _known(values: NDArray[Any], known: NDArray[np.bool_]) -> list[Any]:
     return [value if there else None for value, there in zip(values.tolist(), known.tolist(), strict=True)]
 
 
-def _name_series(engine: Engine) -> dict[tuple[str, str, str], int]:
+def _name_series(engine: Engine, until: int) -> dict[tuple[str, str, str], int]:
     rows = [
         {"id": number, "provider": model.provider, "model": model.name, "source": source}
         for number, (model, source) in enumerate(((model, source) for model in MODELS for source in SOURCES), start=1)
@@ -236,6 +237,8 @@ def _name_series(engine: Engine) -> dict[tuple[str, str, str], int]:
         if connection.execute(select(func.count()).select_from(calls)).scalar_one():
             raise SystemExit("There are calls already: name a folder without any.")
         connection.execute(insert(series), rows)
+        kept = [{"level": level, "until": _kept_since(level, until)} for level in KEEP.levels]
+        connection.execute(insert(pruned), kept)
     return {(row["provider"], row["model"], row["source"]): row["id"] for row in rows}  # type: ignore[misc]
 
 
@@ -253,9 +256,16 @@ def _write(
         [tuple(row[place] for place in places) for row in rows],
         [numbers[row[whose[0]], row[whose[1]], row[whose[2]]] for row in rows],
     )
-    age = (until - int(added.started[0])) / DAY_MS
-    kept = tuple(level for level in LEVELS if age < KEPT_DAYS.get(level, age + 1) + 1)
-    save_buckets(connection, 0, buckets(added, kept))
+    midnight = int(added.started[0]) // DAY_MS * DAY_MS
+    save_buckets(
+        connection, 0, buckets(added, tuple(level for level in LEVELS if midnight >= _kept_since(level, until)))
+    )
+
+
+def _kept_since(level: int, until: int) -> int:
+    """The midnight from which on buckets of a level are there: the days that are kept, and the one begun before."""
+    days = KEEP.levels.get(level)
+    return 0 if days is None else (until // DAY_MS - days - 1) * DAY_MS
 
 
 def _show(written: int, number: int) -> None:

@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from conductor_core.errors import ProviderError
 from conductor_core.kinds import Outcome
 from conductor_core.periods import ALL, ROUNDING, Period, Span, period_around
-from conductor_core.pricing import FREE, Usage, estimate_tokens
+from conductor_core.pricing import Usage, estimate_tokens
 from conductor_core.providers.drill import DRILLS
 from conductor_core.settings import PREFIX, Settings
 
@@ -365,7 +365,7 @@ def highest_cost(provider: BaseProvider, prompt: Prompt) -> float | None:
     What a model thinks is part of the answer and of its limit. Our count of a prompt can be too low, most of all for
     text in other scripts than Latin: settling with the provider's own count puts that right.
     """
-    if provider.vendor.price_list == FREE:
+    if provider.is_free(prompt.model):
         return 0.0
     usage = Usage(estimate_tokens(prompt.characters), prompt.max_tokens or MOST_TOKENS)
     return provider.estimate_cost(usage, prompt.model)

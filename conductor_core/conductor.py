@@ -30,6 +30,7 @@ from conductor_core.routing.request import Request
 from conductor_core.settings import Environment, Settings, warnings
 from conductor_core.store.database import Store
 from conductor_core.store.records import Incident
+from conductor_core.store.rollups import Keep
 from conductor_core.webhook import VARIABLE as WEBHOOK_VARIABLE
 from conductor_core.webhook import Webhook
 
@@ -103,7 +104,19 @@ class Conductor:
         check_default_models(settings, environment)
         check_budgets(settings, environment)
         place = f"http://{settings.host}:{settings.port}"
-        store = await asyncio.to_thread(Store.open, settings.home, durability=settings.durability, place=place)
+        store = await asyncio.to_thread(
+            Store.open,
+            settings.home,
+            durability=settings.durability,
+            place=place,
+            database_url=settings.database_url,
+            keep=Keep(
+                settings.keep_calls_days,
+                settings.keep_minutes_days,
+                settings.keep_quarters_days,
+                settings.keep_hours_days,
+            ),
+        )
         redactor = Redactor()
         redactor.learn_environment(environment.merged())
         private = settings.host in _LOOPBACK if private is None else private

@@ -16,14 +16,16 @@ from yarl import URL
 from conductor_core.environment import Environment, Origin, Variable
 from conductor_core.errors import InvalidRequest, SettingsError, UserError
 from conductor_core.models import ModelName
+from conductor_core.pricing import ANY_MODEL, OwnPrice
 from conductor_core.providers import VENDORS, Registry, Vendor, default_model_key
 from conductor_core.providers.address import check_base_url
 from conductor_core.providers.drill import SWITCH
-from conductor_core.settings import ENDPOINT_NAME, PREFIX, Settings
+from conductor_core.settings import ENDPOINT_NAME, PREFIX, Settings, read_price, write_price
 
 LONGEST_KEY = 4096
 MOST_MODELS = 100
 BUDGET_BEYOND = f"{PREFIX}BUDGET_BEYOND"
+PRICES = f"{PREFIX}PRICES"
 
 _MODELS = TypeAdapter(Annotated[list[ModelName], Field(max_length=MOST_MODELS)])
 
@@ -189,6 +191,38 @@ class Configuration:
         return next(
             (c for c in (self._changed((name,)) for name in (*changes, BUDGET_BEYOND)) if c.hidden_by), Changed()
         )
+
+    async def set_price(self, provider: str, model: str, prompt: float, completion: float) -> Changed:
+        """Saves what a model costs, in USD per million tokens in and out; `*` is every model without a price.
+
+        Raises:
+            InvalidRequest: it can't be a model's name.
+            SettingsError: an amount that can't be one, or the file can't be written.
+        """
+        if not model:
+            raise InvalidRequest("Name the model, or * for all of this provider's that have no price.", "model")
+        named = model if model == ANY_MODEL else _checked_models([model])[0]
+        return await self._save_prices(self._saved_prices() | {(provider, named): OwnPrice(prompt, completion)})
+
+    async def remove_price(self, provider: str, model: str) -> Changed:
+        """Takes a saved price back: the price table's holds again.
+
+        Raises:
+            SettingsError: the file can't be written.
+        """
+        kept = self._saved_prices()
+        kept.pop((provider, model), None)
+        return await self._save_prices(kept)
+
+    def _saved_prices(self) -> dict[tuple[str, str], OwnPrice]:
+        """The prices in force; saving one keeps the others, wherever they come from."""
+        found = self._environment.get(PRICES)
+        return dict(read_price(part.strip()) for part in found.value.split(",") if part.strip()) if found else {}
+
+    async def _save_prices(self, prices: Mapping[tuple[str, str], OwnPrice]) -> Changed:
+        written = ",".join(write_price(*whose, price) for whose, price in sorted(prices.items()))
+        await self._change({PRICES: written or None})
+        return self._changed((PRICES,))
 
     async def _set_address(self, vendor: Vendor, base_url: str, key: str, changes: Mapping[str, str | None]) -> Changed:
         url = base_url.strip().rstrip("/")

@@ -41,6 +41,34 @@ class Usage:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class OwnPrice:
+    """What a model costs by the owner's word, in USD per million tokens."""
+
+    prompt: float
+    completion: float
+
+    @property
+    def nothing(self) -> bool:
+        """Whether it costs nothing at all."""
+        return not self.prompt and not self.completion
+
+    @property
+    def per_token(self) -> tuple[float, float]:
+        """USD per prompt token and per completion token."""
+        return self.prompt / _MILLION, self.completion / _MILLION
+
+    def of(self, tokens: Usage | int) -> float:
+        """USD for a usage; of a bare count at the dearer of the two rates."""
+        if isinstance(tokens, int):
+            return tokens * max(self.prompt, self.completion) / _MILLION
+        return (tokens.prompt_tokens * self.prompt + tokens.completion_tokens * self.completion) / _MILLION
+
+
+ANY_MODEL = "*"
+"""In place of a model's name: all models of a provider that have no price of their own."""
+
+
 def price(price_list: str | None, model: str, tokens: Usage | int, at: datetime | None = None) -> float | None:
     """USD for `tokens` of `model`; None when its price is unknown.
 

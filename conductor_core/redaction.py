@@ -8,7 +8,7 @@ import threading
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from json import dumps
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 from conductor_core.secret import Secret
 
@@ -16,6 +16,7 @@ MASK = "[key]"
 
 # A known value shorter than this would blank out ordinary words, and is nobody's idea of a key.
 _SHORTEST_KNOWN = 6
+_PASSWORD_IN_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]{0,30}://[^\s/:@]{0,100}:([^\s/@]{1,500})@", re.IGNORECASE)
 _SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)$")
 
 # What each vendor's keys look like: kind, the letters they begin with, the rest. The longer beginning comes first.
@@ -95,10 +96,14 @@ class Redactor:
             self._known = re.compile("|".join(re.escape(form) for form in longest_first))
 
     def learn_environment(self, variables: Mapping[str, str]) -> None:
-        """Adds the value of every variable whose name ends in KEY, TOKEN, SECRET or PASSWORD."""
+        """Adds the value of every variable whose name ends in KEY, TOKEN, SECRET or PASSWORD, and every password that
+        stands in an address."""
         for name, value in variables.items():
             if _SECRET_NAME.search(name.upper()):
                 self.learn(Secret(value))
+            elif found := _PASSWORD_IN_ADDRESS.match(value):
+                self.learn(Secret(found[1]))
+                self.learn(Secret(unquote(found[1])))
 
     def clean(self, text: str) -> str:
         """`text` with every known key, and everything shaped like one, replaced by `[key]`."""

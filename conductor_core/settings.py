@@ -15,8 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from conductor_core.database_url import parsed
 from conductor_core.environment import Environment, Origin, Variable, home_folder
 from conductor_core.errors import SettingsError
+from conductor_core.pricing import OwnPrice
 from conductor_core.secret import Secret
 
 __all__ = [
@@ -33,6 +35,10 @@ __all__ = [
 PREFIX = "CONDUCTOR_"
 ENDPOINT_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 """The `<NAME>` of an endpoint's variables, lower-cased; its public name has `-` in place of `_`."""
+
+_PRICE = re.compile(
+    r"([a-z][a-z0-9_]{0,31}|custom:[a-z][a-z0-9-]{0,31})/([^\s,=]{1,200})=(\d{1,6}(?:\.\d{1,6})?)/(\d{1,6}(?:\.\d{1,6})?)"
+)
 
 
 class EndpointSettings(BaseModel):
@@ -86,6 +92,11 @@ class Settings(BaseSettings):
     password: Secret | None = Field(default=None, description="Asked for before anything is shown.")
     allowed_hosts: list[str] = Field(
         default_factory=list, description="Host names of a proxy in front, comma-separated."
+    )
+    database_url: Secret | None = Field(
+        default=None,
+        description="A PostgreSQL database instead of the file in the data folder, for several copies of the app: "
+        "postgresql+psycopg://user:password@host/name, with libpq's options such as ?sslmode=verify-full.",
     )
     durability: Literal["normal", "full"] = Field(
         default="normal", description="normal or full; full: nothing is lost in a power cut."
@@ -149,6 +160,19 @@ class Settings(BaseSettings):
     budget_beyond: Literal["refuse", "free"] = Field(
         default="refuse", description="refuse or free; free: once a budget is used up, AUTO asks free providers only."
     )
+    keep_calls_days: int | None = Field(
+        default=None, ge=32, description="How many days each call stays, at least 32; empty: for ever. Figures stay."
+    )
+    keep_minutes_days: int = Field(default=7, ge=1, description="How many days figures by the minute stay.")
+    keep_quarters_days: int = Field(default=100, ge=2, description="How many days figures by the quarter-hour stay.")
+    keep_hours_days: int = Field(
+        default=400, ge=2, description="How many days figures by the hour stay. By the day they stay for ever."
+    )
+    prices: dict[tuple[str, str], OwnPrice] = Field(
+        default_factory=dict,
+        description="Prices of your own, comma-separated: provider/model=USD per million tokens in/out, "
+        "e.g. vllm/*=0.2/0.6.",
+    )
     webhook_url: Secret | None = Field(
         default=None, description="Incidents are posted here as JSON when they begin and end. Kept like a key."
     )
@@ -158,15 +182,27 @@ class Settings(BaseSettings):
     def _expand(cls, value: Path) -> Path:
         return value.expanduser()
 
-    @field_validator("password", "webhook_url", mode="before")
+    @field_validator("password", "webhook_url", "database_url", mode="before")
     @classmethod
     def _hide(cls, value: Any) -> Any:
         return Secret(value) if isinstance(value, str) else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _usable_address(cls, value: Secret | None) -> Secret | None:
+        if value is not None:
+            parsed(value.reveal())
+        return value
 
     @field_validator("allowed_hosts", "local_models", "auto_providers", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return _comma_separated(value)
+
+    @field_validator("prices", mode="before")
+    @classmethod
+    def _price_each(cls, value: Any) -> Any:
+        return dict(map(read_price, _comma_separated(value))) if isinstance(value, str) else value
 
     @field_validator("strategy")
     @classmethod
@@ -293,6 +329,28 @@ def _kind_of(value: str) -> str:
     except ValueError:
         return "text"
     return "a number"
+
+
+def read_price(text: str) -> tuple[tuple[str, str], OwnPrice]:
+    """`provider/model=in/out`, USD per million tokens.
+
+    Raises:
+        ValueError: it is not of that form; names it.
+    """
+    found = _PRICE.fullmatch(text)
+    if not found:
+        raise ValueError("a price is provider/model=in/out in USD per million tokens, e.g. openai/gpt-4.1=2/8")
+    provider, model, prompt, completion = found.groups()
+    return (provider, model), OwnPrice(float(prompt), float(completion))
+
+
+def write_price(provider: str, model: str, price: OwnPrice) -> str:
+    """The same as it is written."""
+    return f"{provider}/{model}={_amount(price.prompt)}/{_amount(price.completion)}"
+
+
+def _amount(usd: float) -> str:
+    return f"{usd:.6f}".rstrip("0").rstrip(".")
 
 
 def _comma_separated(value: Any) -> Any:

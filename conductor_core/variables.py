@@ -17,7 +17,7 @@ BEGIN, END = "<!-- variables -->", "<!-- /variables -->"
 """What the README's table stands between."""
 
 _GROUPS = {
-    "This installation": ("home", "host", "port", "password", "allowed_hosts", "durability", "drill"),
+    "This installation": ("home", "host", "port", "password", "allowed_hosts", "database_url", "durability", "drill"),
     "The local model": ("local_models", "local_threads"),
     "Your own endpoints, and models used when none is named": ("endpoints", "default_models"),
     "AUTO": ("strategy", "auto_providers"),
@@ -41,7 +41,8 @@ _GROUPS = {
         "queue_timeout",
         "max_requests",
     ),
-    "Budgets and incidents": ("budget_day", "budget_month", "budgets", "budget_beyond", "webhook_url"),
+    "How long figures are kept": ("keep_calls_days", "keep_minutes_days", "keep_quarters_days", "keep_hours_days"),
+    "Budgets and incidents": ("budget_day", "budget_month", "budgets", "budget_beyond", "prices", "webhook_url"),
 }
 
 
@@ -106,7 +107,7 @@ def _of_setting(name: str) -> Iterator[Row]:
 
 
 def _written(default: Any) -> str:
-    if default is None or default == []:
+    if default is None or default in ([], {}):
         return ""
     if isinstance(default, bool):
         return str(int(default))

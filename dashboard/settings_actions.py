@@ -15,6 +15,7 @@ from dashboard import runtime, state
 ADDING = "adding"
 DECLARE = "declare"
 BUDGETS = "budgets"
+PRICES = "prices"
 TEST_SECONDS = 90.0
 """Longer than a provider may take to answer, so that its own sentence comes first."""
 
@@ -91,6 +92,25 @@ def save_budgets() -> None:
     changed = _changed(BUDGETS, _configuration().set_budgets(day, month, beyond or "refuse"))
     if changed:
         _say(f"The budgets are saved. {_hidden_words(changed.hidden_by)}")
+
+
+def save_price() -> None:
+    """Saves what a model costs."""
+    provider, model, prompt, completion = (
+        st.session_state.get(field(what, PRICES)) for what in ("provider", "model", "prompt", "completion")
+    )
+    work = _configuration().set_price(provider or "", (model or "").strip(), prompt or 0.0, completion or 0.0)
+    changed = _changed(PRICES, work)
+    if changed:
+        _say(f"{_label(provider or '')}: The price is saved. {_hidden_words(changed.hidden_by)}")
+        st.session_state[field("model", PRICES)] = ""
+
+
+def remove_price(provider: str, model: str) -> None:
+    """Takes a price back."""
+    changed = _changed(PRICES, _configuration().remove_price(provider, model))
+    if changed:
+        _say(f"{_label(provider)}: The price is removed. {_hidden_words(changed.hidden_by)}")
 
 
 def test_connection(provider: str) -> tuple[bool, str]:

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
+from conductor_core.secret import Secret
 from tests.isolation import ROOT, Wall, leaking
+from tests.postgres import Server
 
 SCALE = max(1, int(os.environ.get("CONDUCTOR_TEST_SCALE") or 1))
 """How many times more random examples and rounds than in `make test`; `make test-long` sets it."""
@@ -85,3 +87,29 @@ def closed_pages() -> Iterator[None]:
         runtime.close()
         streamlit.cache_data.clear()
         streamlit.cache_resource.clear()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server for the whole run, started when the first test needs it."""
+    server = Server()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres: Server) -> Iterator[Secret]:
+    """The address of an empty database with all tables."""
+    url = postgres.database()
+    yield url
+    postgres.drop(url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> Secret | None:
+    """What `CONDUCTOR_DATABASE_URL` says: each test that asks runs on a file, then on PostgreSQL."""
+    if request.param == "sqlite":
+        return None
+    url: Secret = request.getfixturevalue("postgres_url")
+    return url

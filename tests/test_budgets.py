@@ -247,7 +247,8 @@ def test_what_can_not_be_read_is_not_spent(tmp_path: Path) -> None:
 def test_what_can_not_be_written_is_not_spent(store: Store) -> None:
     """While rows wait for a full disk nothing priced goes out."""
     made = budgets(store, budget_day=5)
-    connection = store.writer._connection
+    connection = store._backend.writing.raw_connection().driver_connection
+    assert isinstance(connection, sqlite3.Connection)
     [(pages,)] = connection.execute("PRAGMA page_count").fetchall()
     connection.execute(f"PRAGMA max_page_count = {pages}").fetchall()
     for _ in range(200):

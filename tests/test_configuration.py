@@ -13,7 +13,10 @@ from conductor_core.conductor import Conductor
 from conductor_core.configuration import LONGEST_KEY, Configuration, checked_key
 from conductor_core.environment import Environment, Origin
 from conductor_core.errors import InvalidRequest, ProviderError, SettingsError, UserError
+from conductor_core.kinds import CostKind
 from conductor_core.models import ChatMessage, ChatRequest, ChatResponse, MessageRole
+from conductor_core.pricing import Usage
+from conductor_core.routing.attempt import cost_of
 from tests.upstream import Upstream
 
 KEY = "sk-tests-0123456789abcdef"
@@ -280,3 +283,31 @@ async def test_budgets_hold_at_once_and_are_remembered(tmp_path: Path) -> None:
         changed = await configuration.set_budgets(9.0, None, "refuse")
         assert changed.hidden_by
         assert [line.budget.limit for line in conductor.gateway.budgets.standing()] == [3.0]
+
+
+async def test_prices_of_ones_own_hold_at_once_and_are_remembered(tmp_path: Path) -> None:
+    """A model's own goes before the table's and before `*`; taken back, the table's holds; nonsense is refused."""
+    usage = Usage(1_000_000, 500_000)
+    async with opened(tmp_path) as (conductor, configuration):
+        listed = conductor.providers.get("openai").estimate_cost(usage, "gpt-4.1")
+        await configuration.set_price("openai", "gpt-4.1", 1.5, 4.0)
+        await configuration.set_price("vllm", "*", 0.0, 0.0)
+        openai, vllm = conductor.providers.get("openai"), conductor.providers.get("vllm")
+        assert openai.estimate_cost(usage, "gpt-4.1") == pytest.approx(3.5)
+        assert openai.token_prices(10, "gpt-4.1") == (1.5e-6, 4e-6)
+        usd, kind = cost_of(openai, ("gpt-4.1-2025-04-14", "gpt-4.1"), usage)
+        assert usd == pytest.approx(3.5)
+        assert kind is CostKind.REPORTED
+        assert cost_of(vllm, ("mine", "mine"), usage) == (0.0, CostKind.FREE)
+        assert vllm.is_free("mine")
+        with pytest.raises(InvalidRequest):
+            await configuration.set_price("openai", "two words", 1, 1)
+        with pytest.raises(InvalidRequest, match="Name the model"):
+            await configuration.set_price("openai", "", 1, 1)
+        with pytest.raises(SettingsError, match="CONDUCTOR_PRICES"):
+            await configuration.set_price("openai", "gpt-4.1", -1, 1)
+    async with opened(tmp_path) as (conductor, configuration):
+        assert conductor.providers.get("openai").estimate_cost(usage, "gpt-4.1") == pytest.approx(3.5)
+        await configuration.remove_price("openai", "gpt-4.1")
+        assert conductor.providers.get("openai").estimate_cost(usage, "gpt-4.1") == listed
+        assert "vllm/*=0/0" in saved(tmp_path)

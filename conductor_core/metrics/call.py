@@ -9,6 +9,21 @@ from conductor_core.kinds import CostKind, FinishReason, Outcome, Source
 SHORTEST_WRITING_MS = 20.0
 """An answer that took less from its first token to its end came in one burst."""
 
+COLUMNS = (
+    "started_at",
+    "outcome",
+    "superseded",
+    "counted",
+    "latency_ms",
+    "ttft_ms",
+    "prompt_tokens",
+    "completion_tokens",
+    "thinking_tokens",
+    "cost_usd",
+    "cost_kind",
+)
+"""The columns of `calls` that are read to add it up."""
+
 
 @dataclass(slots=True)
 class Call:

@@ -7,8 +7,7 @@ Below `EXACT_BELOW` calls in a span percentiles are of the calls themselves; abo
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -21,7 +20,7 @@ from conductor_core.metrics.slabs import Slab, Slabs, empty_slab, joined, pendin
 from conductor_core.metrics.span import DAY, Span
 from conductor_core.store import call_rows
 from conductor_core.store.call_rows import NEWEST_FIRST, CallOrder, CallPage, Cursor
-from conductor_core.store.rollups import KEPT_DAYS
+from conductor_core.store.rollups import CALLS
 
 if TYPE_CHECKING:
     from conductor_core.metrics.call import Call
@@ -50,18 +49,11 @@ class Health:
     Args:
         store: where calls and rollups are.
         exact_below: `EXACT_BELOW`, unless a test wants sketches of few calls.
-        clock: UTC ms.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        exact_below: int = EXACT_BELOW,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
-    ) -> None:
+    def __init__(self, store: Store, exact_below: int = EXACT_BELOW) -> None:
         self._store = store
         self._exact_below = exact_below
-        self._clock = clock
         self._slabs = Slabs()
         self._totals = Totals()
         self._one_at_a_time = threading.Lock()
@@ -82,7 +74,7 @@ class Health:
         # Snapshots in turn: one older than what is kept in memory would have to read everything anew.
         with self._one_at_a_time, self._store.history() as past:
             exact = self._exact(past, span)
-            span = span if exact else self._storable(span)
+            span = span if exact else self._storable(past, span)
             seen = self._seen(past, span, exact=exact)
             before = self._before(past, span.before) if compare else None
             groups = Groups.of(self._slabs.names, by, filter)
@@ -129,7 +121,7 @@ class Health:
         """Whether the calls themselves can be read: there are few of them, and all of them are still there."""
         if past.has_more_than(self._exact_below, span.since, span.until):
             return False
-        return span.since >= past.rows_since()
+        return span.since >= past.pruned().get(CALLS, 0)
 
     def _seen(self, past: History, span: Span, *, exact: bool) -> _Seen:
         slabs = self._slabs.of(past, span.edges, exact=exact)
@@ -145,7 +137,7 @@ class Health:
 
     def _before(self, past: History, before: Span) -> tuple[Span, Slab]:
         exact = self._exact(past, before)
-        before = before if exact else self._storable(before)
+        before = before if exact else self._storable(past, before)
         return before, self._seen(past, before, exact=exact).slabs[0]
 
     def _of_rows(self, past: History, span: Span, by: By, filter: Filter) -> Overview:
@@ -158,12 +150,14 @@ class Health:
         groups = Groups.of(self._slabs.names, by, filter)
         return overview(span, slabs, None, groups, filter, past, Totals(), pending=0, stale=stale)
 
-    def _storable(self, span: Span) -> Span:
+    @staticmethod
+    def _storable(past: History, span: Span) -> Span:
         """The span in buckets that rollups have: whole minutes, and of long ago no finer than what is kept."""
         edges = _coarser(span.edges, MINUTE_MS)
-        now = self._clock()
+        pruned = past.pruned()
         for level, next_level in pairwise(LEVELS):
-            if edges[0] < now - KEPT_DAYS[level] * DAY:
+            # A day is put together from what lies around it, too.
+            if edges[0] - DAY < pruned.get(level, 0):
                 edges = _coarser(edges, next_level * MINUTE_MS)
         return Span(edges)
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from conductor_core.kinds import SUCCESSES, CostKind, Outcome
 from conductor_core.metrics import sketch
-from conductor_core.metrics.call import SHORTEST_WRITING_MS
+from conductor_core.metrics.call import COLUMNS, SHORTEST_WRITING_MS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,21 +65,6 @@ KINDS = (
 )
 
 WIDTH = len(FIELDS) + 2 * len(KINDS)
-
-COLUMNS = (
-    "started_at",
-    "outcome",
-    "superseded",
-    "counted",
-    "latency_ms",
-    "ttft_ms",
-    "prompt_tokens",
-    "completion_tokens",
-    "thinking_tokens",
-    "cost_usd",
-    "cost_kind",
-)
-"""What is read of each call to add it up."""
 
 _PLACE = {kind.value: place for place, kind in enumerate(KINDS)}
 _SUCCESS = np.array([kind in SUCCESSES for kind in KINDS])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conductor_core.errors import SettingsError, UnknownProvider
-from conductor_core.pricing import FREE, Usage
+from conductor_core.pricing import FREE, OwnPrice, Usage
 from conductor_core.providers.base import BaseProvider, Chunk, Completion, Endpoint, Vendor
 from conductor_core.providers.drill import DRILLS, SWITCH
 from conductor_core.secret import Secret
@@ -169,6 +169,7 @@ class Registry:
             vendor = self._vendors.get(name)
             if vendor and self._endpoint(vendor) == provider.endpoint:
                 provider.default_model = self._default_model(vendor, provider.endpoint)
+                provider.own_prices = self._own_prices(name)
                 kept[name] = provider
             else:
                 self._retired.append(provider)
@@ -208,7 +209,8 @@ class Registry:
             UnknownProvider: lists the known ones.
         """
         if name not in self._built:
-            self._built[name] = self._build(self.vendor(name))
+            provider = self._built[name] = self._build(self.vendor(name))
+            provider.own_prices = self._own_prices(name)
         return self._built[name]
 
     def available(self) -> list[BaseProvider]:
@@ -247,6 +249,10 @@ class Registry:
             models=tuple(own.models) if own else (),
             missing=missing,
         )
+
+    def _own_prices(self, provider: str) -> dict[str, OwnPrice]:
+        known = self._settings.prices.items()
+        return {model: price for (whose, model), price in known if whose == provider}
 
     def _default_model(self, vendor: Vendor, endpoint: Endpoint) -> str | None:
         chosen = self._settings.default_models.get(default_model_key(vendor.name))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from conductor_core import pricing
 from conductor_core.errors import NotConfigured, ProviderError
 from conductor_core.kinds import FinishReason
-from conductor_core.pricing import Usage, price
+from conductor_core.pricing import ANY_MODEL, FREE, OwnPrice, Usage, price
 from conductor_core.prompt import Prompt
 from conductor_core.secret import Secret
 
+_NO_PRICES: Mapping[str, OwnPrice] = MappingProxyType({})
 DRILL_DIALECT = "drill"
 """The dialect of simulated providers."""
 
@@ -93,7 +95,7 @@ class BaseProvider(ABC):
     """One provider: a dialect speaking to one vendor.
 
     The counters are live figures since start, fed by `update_metrics` with every call whatever its end;
-    the pages' charts read the call rows instead.
+    the pages' charts read the call rows instead. `own_prices` are the owner's, by model; the registry sets them.
     """
 
     unavailable = ""
@@ -104,6 +106,7 @@ class BaseProvider(ABC):
         self.endpoint = endpoint
         self.name = vendor.name
         self.default_model = default_model or vendor.default_model
+        self.own_prices: Mapping[str, OwnPrice] = _NO_PRICES
         self.is_healthy = True
         self.last_check: float | None = None
         self.total_requests = 0
@@ -163,11 +166,20 @@ class BaseProvider(ABC):
 
     def estimate_cost(self, tokens: Usage | int, model: str | None = None) -> float | None:
         """USD for `tokens`, priced per kind for a `Usage`, at the dearer rate for a bare count. None: price unknown."""
-        return price(self.vendor.price_list, model or self.default_model or "", tokens)
+        own = self.own_price(model or self.default_model)
+        return own.of(tokens) if own else price(self.vendor.price_list, model or self.default_model or "", tokens)
 
     def token_prices(self, prompt_tokens: int, model: str | None = None) -> tuple[float, float] | None:
         """USD per prompt token and per completion token for a prompt of that length. None: price unknown."""
+        own = self.own_price(model or self.default_model)
+        if own:
+            return own.per_token
         return pricing.token_prices(self.vendor.price_list, model or self.default_model or "", prompt_tokens)
+
+    def is_free(self, model: str | None = None) -> bool:
+        """Whether a model costs nothing, whatever it is sent."""
+        own = self.own_price(model or self.default_model)
+        return own.nothing if own else self.vendor.price_list == FREE
 
     def context_window(self, model: str | None = None) -> int | None:
         """How many tokens prompt and answer may have together; None when nobody says."""
@@ -185,6 +197,13 @@ class BaseProvider(ABC):
             self.failed_requests += 1
             self.last_error = error or self.last_error
         self.is_healthy = success
+
+    def own_price(self, *models: str | None) -> OwnPrice | None:
+        """What the owner says that the first of some models costs that anything is said of."""
+        if not self.own_prices:
+            return None
+        named = (self.own_prices.get(model) for model in models if model)
+        return next((price for price in named if price), self.own_prices.get(ANY_MODEL))
 
     async def prepare(self) -> None:  # noqa: B027 - most providers need nothing
         """Loads what the first call would otherwise wait for."""

@@ -16,7 +16,7 @@ from conductor_core.kinds import FAILURES, CostKind, Fault, FinishReason, Outcom
 from conductor_core.metrics.call import Call
 from conductor_core.metrics.live import LiveMetrics
 from conductor_core.metrics.pace import Flight
-from conductor_core.pricing import FREE, estimate_tokens
+from conductor_core.pricing import estimate_tokens
 from conductor_core.prompt import Prompt
 from conductor_core.providers import BaseProvider, Chunk, Completion, Usage
 from conductor_core.store.database import Store
@@ -280,11 +280,15 @@ def _never() -> bool:
 
 
 def cost_of(provider: BaseProvider, models: tuple[str | None, ...], usage: Usage) -> tuple[float | None, CostKind]:
-    """USD and how it is known, at the price of the first of `models` that has one."""
-    if provider.vendor.price_list == FREE:
+    """USD and how it is known, at the price of the first of `models` that has one; the owner's price goes first."""
+    known = CostKind.ESTIMATED if usage.estimated else CostKind.REPORTED
+    own = provider.own_price(*reversed(models))
+    if own:
+        return own.of(usage), CostKind.FREE if own.nothing else known
+    if provider.is_free():
         return 0.0, CostKind.FREE
     for model in models:
         usd = provider.estimate_cost(usage, model) if model else None
         if usd is not None:
-            return usd, CostKind.ESTIMATED if usage.estimated else CostKind.REPORTED
+            return usd, known
     return None, CostKind.UNKNOWN

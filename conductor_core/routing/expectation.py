@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from conductor_core.budgets import highest_cost
 from conductor_core.errors import ProviderError, UserError
 from conductor_core.kinds import ProviderState
-from conductor_core.pricing import FREE, Usage, estimate_tokens
+from conductor_core.pricing import Usage, estimate_tokens
 from conductor_core.prompt import Prompt
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _range(providers: Sequence[BaseProvider], prompt: Prompt, lengths: Lengths) 
 
 def _usual_cost(provider: BaseProvider, prompt: Prompt, lengths: Lengths) -> float | None:
     """USD of an answer as long as this model's usually are."""
-    if provider.vendor.price_list == FREE:
+    if provider.is_free(prompt.model):
         return 0.0
     model = prompt.model or provider.default_model or ""
     usual = round(median(lengths.get((provider.name, model), (SHORT_ANSWER,))))

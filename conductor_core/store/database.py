@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from operator import attrgetter
@@ -11,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import Engine, Executable, func, select, update
+from sqlalchemy import Executable, func, select
 
 from conductor_core.errors import NotFound
 from conductor_core.kinds import LaneState, Outcome, Source
 from conductor_core.metrics.call import Call
-from conductor_core.store.lock import DataLock
+from conductor_core.secret import Secret
+from conductor_core.store.backend import Backend
+from conductor_core.store.chores import Work
 from conductor_core.store.records import (
     Conversation,
     Incident,
@@ -27,14 +28,9 @@ from conductor_core.store.records import (
     incident_from,
     message_from,
 )
+from conductor_core.store.rollups import KEEP, Keep, Rollups
 from conductor_core.store.saved import Saved
-from conductor_core.store.sqlite_file import (
-    prepare_file,
-    prepare_folder,
-    reading_engine,
-    refused_politely,
-    writing_engine,
-)
+from conductor_core.store.sqlite import SQLite
 from conductor_core.store.statements import Statements
 from conductor_core.store.tables import calls, conversations, incidents, messages
 from conductor_core.store.writer import Writer
@@ -48,6 +44,7 @@ SEED_CALLS = 20_000
 CROWD = 8
 """Calls at once from which on an end, too, waits 2 ms for company: a commit costs more than the rows in it."""
 
+_BEGIN_SNAPSHOT = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
 _call_columns = call_columns(calls)
 _message_columns = [messages.c[field.name] for field in fields(StoredMessage)]
 _incident_columns = [incidents.c[field.name] for field in fields(Incident)]
@@ -63,52 +60,55 @@ class Store:
     """Conversations, messages, calls and incidents. Reads are synchronous, from any thread; writes are queued and
     return a future resolved after their commit."""
 
-    def __init__(self, lock: DataLock, writing: Engine, reading: Engine) -> None:
-        self._lock = lock
-        self._writing = writing
-        self._reading = reading
+    def __init__(self, backend: Backend, keep: Keep = KEEP, chore: Work | None = None) -> None:
+        self.keep = keep
+        self._backend = backend
         self._running: set[str] = set()
-        self.copy = 0
-        self._statements = Statements(writing.dialect)
-        driver_connection = writing.raw_connection().driver_connection
-        assert driver_connection is not None
-        self.writer = Writer(driver_connection)
+        self._statements = Statements(backend.dialect)
+        self.writer = Writer(backend, chore=chore or Rollups(backend.writing, lambda: backend.copy, keep).add_up)
 
     @classmethod
-    def open(cls, home: Path, *, durability: str = "normal", place: str = "") -> Store:
-        """Opens `conductor.db` in a folder, making both if they aren't there, and marks what a crash left running.
+    def open(
+        cls,
+        home: Path,
+        *,
+        durability: str = "normal",
+        place: str = "",
+        database_url: Secret | None = None,
+        keep: Keep = KEEP,
+    ) -> Store:
+        """Opens the database, making it if it isn't there, and marks what a crash left running.
 
         Args:
-            home: the folder; it and what is in it are for its owner only.
+            home: the folder of `conductor.db`; it and what is in it are for its owner only.
             durability: "full" also outlasts a power cut, at a disk flush per commit; "normal" any crash of Conductor.
-            place: our own address, shown to whoever finds the database in use.
+            place: our own address, shown to whoever finds the file in use.
+            database_url: a PostgreSQL database instead of the file, `postgresql+psycopg://…`.
+            keep: how long calls and rollups stay.
 
         Raises:
-            AlreadyRunning: another process has it.
-            StoreError: it can't be used; the file is as it was.
-            DatabaseTooNew: a later version wrote it; the file is as it was.
+            AlreadyRunning: another process has the file.
+            StoreError: the database can't be used; it is as it was.
+            DatabaseTooNew: a later version wrote it; it is as it was.
         """
-        prepare_folder(home)
-        with refused_politely(home):
-            lock = DataLock.take(home, place)
-        try:
-            path = home / "conductor.db"
-            prepare_file(path)
-            with refused_politely(path):
-                store = cls(lock, writing_engine(path, durability), reading_engine(path))
-                store._mark_interrupted()
-        except BaseException:
-            lock.release()
-            raise
+        store = cls(_backend(home, durability, place, database_url), keep)
         store.writer.start()
         return store
 
     def close(self) -> None:
-        """Writes what is queued, closes every connection and lets go of the lock."""
+        """Writes what is queued and closes every connection."""
         self.writer.close()
-        self._reading.dispose()
-        self._writing.dispose()
-        self._lock.release()
+        self._backend.close()
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """Name and value of what people may want to know of the database."""
+        return self._backend.facts()
+
+    @property
+    def copy(self) -> int:
+        """Which copy of the app this is, among those that write into the same database."""
+        return self._backend.copy
 
     def conversations(self, kind: str, limit: int = 100, offset: int = 0) -> list[Conversation]:
         """Those of a kind ("chat" or "compare"), the last used first."""
@@ -250,7 +250,9 @@ class Store:
 
     def checkpoint(self, message_id: str, content: str, thinking: str, state: LaneState) -> Saved:
         """Updates an answer that is being written."""
-        return self.writer.submit(self._statements.checkpoint, (content, thinking, state, message_id), message_id)
+        return self.writer.submit(
+            self._statements.checkpoint, (content, thinking, state, self.copy, message_id), message_id
+        )
 
     def save_call(self, call: Call) -> Saved:
         """Inserts a call, or updates it: its start and its end are both this.
@@ -270,7 +272,7 @@ class Store:
         return self.writer.submit(self._statements.save_incident, (*_incident_row(incident), self.copy), incident.id)
 
     def _rows(self, statement: Executable) -> list[Any]:
-        with self._reading.connect() as connection:
+        with self._backend.reading.connect() as connection:
             return list(connection.execute(statement).all())
 
     def calls_by(self, statement: Executable) -> list[Call]:
@@ -282,26 +284,20 @@ class Store:
         """Calls and rollups as of one moment, however long the reading takes."""
         from conductor_core.store.history import History  # numpy: only for those who look
 
-        with self._reading.connect() as connection:
-            connection.exec_driver_sql("BEGIN")
+        with self._backend.reading.connect() as connection:
+            connection.exec_driver_sql(_BEGIN_SNAPSHOT[connection.dialect.name])
             try:
                 yield History(connection)
             finally:
                 connection.exec_driver_sql("COMMIT")
 
-    def _mark_interrupted(self) -> None:
-        """One process per file, so whatever is still running was left by one that died."""
-        unfinished = messages.c.state.in_([LaneState.WAITING, LaneState.STREAMING])
-        with self._writing.begin() as connection:
-            connection.execute(
-                update(calls).where(calls.c.outcome == Outcome.RUNNING).values(outcome=Outcome.INTERRUPTED)
-            )
-            connection.execute(update(messages).where(unfinished).values(state=LaneState.INTERRUPTED))
-            connection.execute(update(incidents).where(incidents.c.ended_at.is_(None)).values(ended_at=_now()))
 
+def _backend(home: Path, durability: str, place: str, database_url: Secret | None) -> Backend:
+    if database_url is None:
+        return SQLite.open(home, durability=durability, place=place)
+    from conductor_core.store.postgres import Postgres  # its driver is loaded by those who use it
 
-def _now() -> int:
-    return time.time_ns() // 1_000_000
+    return Postgres.open(database_url, durability=durability)
 
 
 def _with_json(row: tuple[Any, ...], column: int) -> tuple[Any, ...]:

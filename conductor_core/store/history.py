@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, literal_column, select
 
 from conductor_core.kinds import Outcome
-from conductor_core.metrics.rollup import COLUMNS
+from conductor_core.metrics.call import COLUMNS
 from conductor_core.store.rollups import Counted
 from conductor_core.store.tables import calls, pruned, rollup_batches, rollups, series
 
@@ -106,9 +106,9 @@ class History:
         one = select(calls.c.started_at).where(calls.c.started_at >= since, calls.c.started_at < until)
         return len(self._rows(one.offset(number).limit(1))) > 0
 
-    def rows_since(self) -> int:
-        """From when on (UTC ms) every call still has its row; 0: none was ever deleted."""
-        return int(self._connection.execute(select(func.max(pruned.c.until))).scalar() or 0)
+    def pruned(self) -> dict[int, int]:
+        """By level, or `CALLS`: from when on (UTC ms) all is there; without an entry nothing was ever deleted."""
+        return dict(self._rows(select(pruned.c.level, pruned.c.until)))
 
     def last_end(self, wanted: Sequence[Any]) -> tuple[str, int | None, int] | None:
         """Outcome, HTTP status and begin (UTC ms) of the newest call that meets some conditions."""

@@ -8,13 +8,15 @@ of the app left behind.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, Row, bindparam, delete, func, select, update
 
 from conductor_core.kinds import Outcome
+from conductor_core.metrics.call import COLUMNS
 from conductor_core.store.tables import calls, pruned, rollup_batches, rollups, series
 
 if TYPE_CHECKING:
@@ -32,8 +34,26 @@ QUARTER_MS = 900_000
 HOUR_SECONDS = 3600.0
 DAY_MS = 86_400_000
 
-KEPT_DAYS = {1: 7, 15: 100, 60: 400}
-"""How long buckets of each level stay; days stay for ever."""
+CALLS = 0
+"""What `pruned.level` says of the calls themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """How many days things stay. Day buckets stay for ever, and so do calls when `calls` is None."""
+
+    calls: int | None = None
+    minutes: int = 7
+    quarters: int = 100
+    hours: int = 400
+
+    @property
+    def levels(self) -> Mapping[int, int]:
+        """By level."""
+        return {1: self.minutes, 15: self.quarters, 60: self.hours}
+
+
+KEEP = Keep()
 
 
 class Counted(IntEnum):
@@ -51,7 +71,7 @@ class Rollups:
     Args:
         engine: the writer's.
         copy: which copy of the app this is; asked at every batch.
-        keep_calls_days: calls older than this are deleted once they are added up; None keeps them.
+        keep: calls older than it says are deleted once they are added up, and buckets too.
         clock: UTC ms.
     """
 
@@ -59,12 +79,12 @@ class Rollups:
         self,
         engine: Engine,
         copy: Callable[[], int],
-        keep_calls_days: int | None = None,
+        keep: Keep = KEEP,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._engine = engine
         self._copy = copy
-        self._keep_calls_days = keep_calls_days
+        self._keep = keep
         self._clock = clock
         self._series: dict[tuple[str, str, str], int] = {}
         self._prune_at = 0.0
@@ -114,17 +134,25 @@ class Rollups:
     def _prune(self) -> None:
         now = self._clock()
         with self._engine.begin() as connection:
-            for level, days in KEPT_DAYS.items():
-                # A day more than is asked for: a reader's day is put together from buckets around it, too.
-                old = (rollups.c.level == level) & (rollups.c.start < now - (days + 1) * DAY_MS)
-                connection.execute(delete(rollups).where(old))
-            if self._keep_calls_days is not None:
+            for level, days in self._keep.levels.items():
+                until = now - days * DAY_MS
+                old = delete(rollups).where(rollups.c.level == level, rollups.c.start < until)
+                _note_pruned(connection, level, until, connection.execute(old).rowcount)
+            if self._keep.calls is not None:
                 # Whole days, so that of a day either all rows are there or none.
-                begin = (now // DAY_MS - self._keep_calls_days) * DAY_MS
-                old = (calls.c.started_at < begin) & (calls.c.counted == Counted.YES)
-                if connection.execute(delete(calls).where(old)).rowcount:
-                    connection.execute(delete(pruned).where(pruned.c.until < begin))
-                    connection.execute(insert_for(connection)(pruned).on_conflict_do_nothing(), {"until": begin})
+                begin = (now // DAY_MS - self._keep.calls) * DAY_MS
+                old = delete(calls).where(calls.c.started_at < begin, calls.c.counted == Counted.YES)
+                _note_pruned(connection, CALLS, begin, connection.execute(old).rowcount)
+
+
+def _note_pruned(connection: Connection, level: int, until: int, deleted: int) -> None:
+    """Says up to when (UTC ms) a level's buckets, or calls, are not there any more."""
+    if not deleted:
+        return
+    here = pruned.c.level == level
+    known = connection.execute(select(pruned.c.until).where(here)).scalar() or 0
+    connection.execute(delete(pruned).where(here))
+    connection.execute(pruned.insert(), {"level": level, "until": max(known, until)})
 
 
 def save_buckets(connection: Connection, copy: int, added: Iterable[Bucket]) -> None:
@@ -173,8 +201,6 @@ def _save_rollup(connection: Connection) -> Any:
 
 def _uncounted() -> Any:
     """Finished calls that are not added up, or not rightly; on PostgreSQL those no other copy is just adding up."""
-    from conductor_core.metrics.rollup import COLUMNS
-
     whose = (calls.c.id, calls.c.provider, calls.c.model, calls.c.source)
     wanted = select(*whose, *(calls.c[name] for name in COLUMNS)).where(
         calls.c.counted != Counted.YES, calls.c.outcome != Outcome.RUNNING

@@ -5,7 +5,8 @@ Rows are tuples in the statement's own order of parameters. Saving is an upsert 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Dialect, Table, bindparam, delete, null, text, update
@@ -14,6 +15,8 @@ from sqlalchemy.sql import ClauseElement
 from conductor_core.store.tables import calls, conversations, incidents, messages
 
 Row = tuple[Any, ...]
+
+_MOST_AT_ONCE = 64  # rows in one execution; every power of two up to it stays a prepared statement
 
 
 class Statement:
@@ -32,13 +35,23 @@ class Statement:
         self._values = values
         self._repeated = {1: texts[0]}
 
-    @property
-    def repeatable(self) -> bool:
-        """Whether several rows fit into one execution."""
-        return bool(self._values)
+    def executions(self, rows: list[Row]) -> Iterator[tuple[str, Row]]:
+        """What to execute, in order, to write rows: as few texts as possible, each with its values.
 
-    def text_for(self, rows: int) -> str:
-        """The SQL that writes so many rows at once: one step, so the interpreter lock is given up once, not per row."""
+        Several rows in one step: the interpreter lock is given up once, not per row.
+        """
+        if not self._values:
+            for row in rows:
+                for text in self.texts:
+                    yield text, row
+            return
+        start = 0
+        while start < len(rows):
+            count = min(_MOST_AT_ONCE, 1 << (len(rows) - start).bit_length() - 1)
+            yield self._text_for(count), tuple(chain.from_iterable(rows[start : start + count]))
+            start += count
+
+    def _text_for(self, rows: int) -> str:
         if rows not in self._repeated:
             self._repeated[rows] = self.texts[0].replace(self._values, ", ".join([self._values] * rows), 1)
         return self._repeated[rows]
@@ -60,9 +73,9 @@ class Statements:
             " THEN 2 ELSE calls.counted END",
         )
         self.save_conversation = self._upsert(conversations, "id kind created_at")
-        self.save_message = self._upsert(messages, "id conversation_id turn lane version role created_at copy")
+        self.save_message = self._upsert(messages, "id conversation_id turn lane version role created_at")
         self.save_incident = self._upsert(incidents, "id kind provider model started_at copy")
-        self.checkpoint = self._update(messages, "content", "thinking", "state")
+        self.checkpoint = self._update(messages, "content", "thinking", "state", "copy")
         self.rename = self._update(conversations, "title")
         self.touch = self._update(conversations, "updated_at")
         self.delete = Statement(*self._erasing(), erases=True)

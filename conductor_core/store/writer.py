@@ -1,19 +1,16 @@
-"""The one thread that writes. It owns the only connection that writes and checkpoints, and commits in groups.
-
-One writing and checkpointing connection rules out the WAL-reset race of SQLite before 3.51.3 by construction.
-"""
+"""The one thread that writes. It owns the only connection that does, and commits in groups."""
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from collections import deque
 from collections.abc import Iterable
-from itertools import chain
 from typing import NamedTuple
 
-from conductor_core.errors import NotFound, StoreError
+from conductor_core.errors import StoreError
+from conductor_core.store.backend import Backend
+from conductor_core.store.chores import Chore, Work
 from conductor_core.store.saved import Saved, Waiters
 from conductor_core.store.statements import Row, Statement
 
@@ -23,24 +20,9 @@ PATIENCE = 0.002
 BATCH = 4096
 """Most rows in one transaction."""
 
-_MOST_AT_ONCE = 64  # rows in one execution; every power of two up to it stays a prepared statement
-_SLOW = 2.0  # seconds before a wait for the disk is worth telling
+_SLOW = 2.0  # seconds before a wait for the database is worth telling
 _AWAKE, _LINGERING, _ASLEEP = range(3)
-
-_PASSING = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_PROTOCOL,
-    }
-)
-_REFUSALS = (sqlite3.Error, OverflowError, ValueError, TypeError)  # what binding or writing one row can raise
+_UNBINDABLE = (OverflowError, ValueError, TypeError)  # what binding one row can raise besides the database's errors
 
 
 class _Entry(NamedTuple):
@@ -56,8 +38,19 @@ class Writer:
     Of rows with the same statement and key in one batch only the last is written; all of them are then saved.
     """
 
-    def __init__(self, connection: sqlite3.Connection, capacity: int = 100_000) -> None:
-        self._connection = connection
+    def __init__(self, backend: Backend, capacity: int = 100_000, chore: Work | None = None) -> None:
+        """
+        Args:
+            capacity: most rows that wait in memory.
+            chore: runs in the writer's thread between batches, outside any transaction: at the start, about once a
+                second while calls are written, and when it asked to; once more at the end. It may open transactions
+                of its own on the backend's writing engine.
+        """
+        self._backend = backend
+        self._objections: tuple[type[Exception], ...] = (*backend.errors, *_UNBINDABLE)
+        self._upkeep = Chore(backend.upkeep, backend)
+        self._chore = Chore(chore or _nothing, backend)
+        self._chores = (self._upkeep, self._chore)
         self._capacity = capacity
         self._queue: deque[_Entry] = deque()
         self._waiters = Waiters()
@@ -68,7 +61,6 @@ class Writer:
         self._give_up_at: float | None = None
         self._trouble = ""
         self._lagging_since: float | None = None
-        self._erasing = False
         self._thread = threading.Thread(target=self._run, name="conductor-writer", daemon=True)
 
     def start(self) -> None:
@@ -112,9 +104,9 @@ class Writer:
     def trouble(self) -> str:
         """A sentence for people while answers are not being saved, else nothing."""
         since = self._lagging_since
-        if self._trouble or since is None or time.monotonic() - since < _SLOW:
-            return self._trouble
-        return "Saving is delayed: the disk is slow, or another program holds the database. Answers wait in memory."
+        if self._trouble or (since is not None and time.monotonic() - since > _SLOW):
+            return self._trouble or self._backend.slow
+        return self._upkeep.trouble or self._chore.trouble
 
     def close(self, timeout: float = 10.0) -> None:
         """Writes what is queued and ends the thread. Rows that can't be written within `timeout` s fail."""
@@ -124,35 +116,62 @@ class Writer:
         self._thread.join()
 
     def _full_sentence(self) -> str:
-        why = self.trouble or "Answers come in faster than the disk takes them."
+        why = self.trouble or "Answers come in faster than the database takes them."
         return f"This was not saved: {self._capacity:,} rows already wait. {why}"
 
     def _run(self) -> None:
-        retries = 0
+        failures = 0
         while self._queue or self._give_up_at is None:
             self._rest_until_wanted()
             batch = self._take()
-            if not batch:
-                continue
-            if self._save(batch):
-                retries = 0
-            elif self._give_up_at is not None and time.monotonic() > self._give_up_at:
+            if not batch or self._save(batch):
+                failures = 0
+                self._do_chores()
+            elif self._out_of_time():
                 self._fail(self._queue, self._trouble)
                 self._queue.clear()
             else:
-                retries += 1
-                time.sleep(min(0.05 * 2**retries, 1.0))
-        self._truncate()
+                failures += 1
+                self._pause(self._backend.pause(failures))
+        self._finish()
+
+    def _out_of_time(self) -> bool:
+        return self._give_up_at is not None and time.monotonic() > self._give_up_at
+
+    def _pause(self, seconds: float) -> None:
+        """Waits before the next try. Closing rings: from then on the tries come quickly."""
+        self._bell.clear()
+        if self._give_up_at is None:
+            self._bell.wait(seconds)
+        else:
+            time.sleep(min(seconds, 0.1))
+
+    def _do_chores(self) -> None:
+        for chore in self._chores:
+            if chore.is_due and self._give_up_at is None:
+                chore.run()
+
+    def _finish(self) -> None:
+        """What is still to be done once everything is written; each start takes up what is not."""
+        while self._chore.due is not None and not self._out_of_time():
+            if not self._chore.run():
+                break
+        try:
+            self._backend.finish()
+        except self._backend.errors as error:
+            self._trouble = self._backend.sentence(error)
 
     def _rest_until_wanted(self) -> None:
         """Sleeps while there is nothing to do, then lingers while there are only patient rows."""
         if not self._queue:
             self._lagging_since = None
-            self._ring_wait(_ASLEEP, 0.25 if self._erasing else None)
-            if self._erasing and not self._queue:
-                self._truncate()
+            self._ring_wait(_ASLEEP, self._until_a_chore())
         if self._queue and not self._hurry and self._give_up_at is None:
             self._ring_wait(_LINGERING, PATIENCE)
+
+    def _until_a_chore(self) -> float | None:
+        due = [chore.due for chore in self._chores if chore.due is not None]
+        return max(0.0, min(due) - time.monotonic()) if due else None
 
     def _ring_wait(self, rest: int, timeout: float | None) -> None:
         """Waits for the bell. Clear, say so, look again, wait: in this order no ring can be missed."""
@@ -177,7 +196,7 @@ class Writer:
         self._lagging_since = self._lagging_since or time.monotonic()
         try:
             refused = self._write(batch)
-        except sqlite3.Error as error:
+        except self._backend.errors as error:
             self._put_back(batch, error)
             return False
         except Exception as error:  # noqa: BLE001 the thread must outlive any batch, or every later row would hang
@@ -185,33 +204,56 @@ class Writer:
             return True
         self._trouble = ""
         self._lagging_since = None
-        if any(entry.statement.erases for entry in batch):
-            self._truncate(wait_ms=250)
-        elif self._erasing:
-            self._truncate()
+        self._tidy(batch)
         self._settle(batch, refused)
         return True
 
     def _write(self, batch: list[_Entry]) -> dict[Saved, Exception]:
-        cursor = self._connection.cursor()
+        refused: dict[Saved, Exception] = {}
         try:
-            cursor.execute("BEGIN IMMEDIATE")
-            refused: dict[Saved, Exception] = {}
+            self._backend.begin()
             for run in _runs(batch):
-                refused |= _write_run(cursor, run)
-            cursor.execute("COMMIT")
+                refused |= self._write_run(run)
+            self._backend.commit()
         except BaseException:
-            if self._connection.in_transaction:
-                self._connection.rollback()
+            self._backend.rollback()
             raise
-        finally:
-            cursor.close()
         return refused
 
-    def _put_back(self, batch: list[_Entry], error: sqlite3.Error) -> None:
+    def _write_run(self, run: list[_Entry]) -> dict[Saved, Exception]:
+        """Writes a run at once; if a row of it is refused, one by one, so that a bad row fails alone."""
+        statement = run[0].statement
+        if not self._objection(statement, list({entry.key: entry.row for entry in run}.values())):
+            return {}
+        objections = ((entry.saved, self._objection(statement, [entry.row])) for entry in run)
+        return {saved: self._backend.refusal(error) for saved, error in objections if error}
+
+    def _objection(self, statement: Statement, rows: list[Row]) -> Exception | None:
+        """Writes rows; returns why they are refused. An error that will pass is raised instead."""
+        try:
+            self._backend.write(statement, rows)
+        except self._objections as error:
+            if self._backend.passes(error):
+                raise
+            return error
+        return None
+
+    def _tidy(self, batch: list[_Entry]) -> None:
+        """After a commit: what the backend and the chore have to do because of it."""
+        erased = any(entry.statement.erases for entry in batch)
+        try:
+            self._backend.committed(erased=erased)
+        except self._backend.errors as error:
+            self._trouble = self._backend.sentence(error)
+        if erased:
+            self._upkeep.ask(within=0.0)
+        if any(entry.statement.gathers for entry in batch):
+            self._chore.ask()
+
+    def _put_back(self, batch: list[_Entry], error: Exception) -> None:
         self._queue.extendleft(reversed(batch))
         self._hurry = True
-        self._trouble = _sentence(error)
+        self._trouble = self._backend.sentence(error)
 
     def _settle(self, batch: list[_Entry], refused: dict[Saved, Exception]) -> None:
         for entry in batch:
@@ -225,17 +267,6 @@ class Writer:
         for entry in entries:
             entry.saved.set_exception(StoreError(sentence))
         self._waiters.wake()
-
-    def _truncate(self, wait_ms: int = 0) -> None:
-        """Empties the WAL, which still holds what was deleted. A reader in the middle of a query may delay it."""
-        try:
-            self._connection.execute(f"PRAGMA busy_timeout = {wait_ms}")
-            (busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            self._connection.execute("PRAGMA busy_timeout = 5000")
-            self._erasing = bool(busy)
-        except sqlite3.Error as error:
-            self._erasing = True
-            self._trouble = _sentence(error)
 
 
 def _runs(batch: list[_Entry]) -> list[list[_Entry]]:
@@ -259,63 +290,5 @@ def _runs(batch: list[_Entry]) -> list[list[_Entry]]:
     return runs
 
 
-def _write_run(cursor: sqlite3.Cursor, run: list[_Entry]) -> dict[Saved, Exception]:
-    """Writes a run at once; if a row of it is refused, one by one, so that a bad row fails alone."""
-    statement = run[0].statement
-    try:
-        _execute(cursor, statement, list({entry.key: entry.row for entry in run}.values()))
-    except _REFUSALS as error:
-        _raise_if_passing(error)
-        return _write_singly(cursor, run)
-    return {}
-
-
-def _write_singly(cursor: sqlite3.Cursor, run: list[_Entry]) -> dict[Saved, Exception]:
-    refused: dict[Saved, Exception] = {}
-    for entry in run:
-        try:
-            _execute(cursor, entry.statement, [entry.row])
-        except _REFUSALS as error:
-            _raise_if_passing(error)
-            refused[entry.saved] = _refusal(error)
-    return refused
-
-
-def _execute(cursor: sqlite3.Cursor, statement: Statement, rows: list[Row]) -> None:
-    if not statement.repeatable:
-        for row in rows:
-            for text in statement.texts:
-                cursor.execute(text, row)
-        return
-    start = 0
-    while start < len(rows):
-        count = min(_MOST_AT_ONCE, 1 << (len(rows) - start).bit_length() - 1)
-        cursor.execute(statement.text_for(count), tuple(chain.from_iterable(rows[start : start + count])))
-        start += count
-
-
-def _code(error: Exception) -> int:
-    return getattr(error, "sqlite_errorcode", 0)
-
-
-def _raise_if_passing(error: Exception) -> None:
-    if _code(error) & 0xFF in _PASSING:
-        raise error
-
-
-def _refusal(error: Exception) -> Exception:
-    if _code(error) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
-        return NotFound()
-    refusal = StoreError(f"This was not saved: the database refused it ({error}).")
-    refusal.__cause__ = error
-    return refusal
-
-
-def _sentence(error: sqlite3.Error) -> str:
-    match _code(error) & 0xFF:
-        case sqlite3.SQLITE_FULL:
-            return "The disk is full: answers are not being saved. They wait in memory; free some space."
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return "Saving is delayed: another program holds the database. Answers wait in memory; close that program."
-        case _:
-            return f"Answers are not being saved ({error}). They wait in memory; check the disk and its permissions."
+def _nothing() -> None:
+    """The chore of a writer that has none."""

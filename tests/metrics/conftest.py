@@ -1,5 +1,5 @@
-"""The same store as in `tests/store`."""
+"""The same stores as in `tests/store`."""
 
 from tests.store.conftest import engine as engine
 from tests.store.conftest import home as home
-from tests.store.conftest import store as store
+from tests.store.conftest import resting_store as resting_store

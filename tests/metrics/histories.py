@@ -15,7 +15,7 @@ from conductor_core.metrics.figures import Filter
 from conductor_core.metrics.overview import By
 from conductor_core.metrics.span import DAY, HOUR, MINUTE, Range, Span
 from conductor_core.store.database import Store
-from conductor_core.store.rollups import Rollups
+from conductor_core.store.rollups import Keep, Rollups
 from conductor_core.store.tables import calls as calls_table
 from conductor_core.store.tables import pruned, rollup_batches, rollups, series
 
@@ -188,7 +188,7 @@ def play(world: World, step: Step, store: Store, engine: Engine, known: dict[str
         saved.result()
     known.update((call.id, call) for call in step.saved)
     for copy in step.copies:
-        adding = Rollups(engine, lambda copy=copy: copy, world.keep_calls_days, lambda: world.now)  # type: ignore[misc]  # a default
+        adding = Rollups(engine, lambda copy=copy: copy, Keep(calls=world.keep_calls_days), lambda: world.now)  # type: ignore[misc]  # a default
         adding.add_up()
 
 

@@ -15,14 +15,16 @@ from tests.metrics.plain import check
 
 @settings(phases=[Phase.explicit, Phase.generate])
 @given(worlds(), st.sampled_from([0, 4, 10_000]))
-def test_every_figure_equals_a_plain_count(store: Store, engine: Engine, world: World, exact_below: int) -> None:
+def test_every_figure_equals_a_plain_count(
+    resting_store: Store, engine: Engine, world: World, exact_below: int
+) -> None:
     """Whatever was called, however it ended, was asked again, saved and added up: and as of every moment."""
     clear(engine)
-    health = Health(store, exact_below, lambda: world.now)
+    health = Health(resting_store, exact_below)
     known: dict[str, Call] = {}
     for step in world.steps:
-        play(world, step, store, engine, known)
-        rows = store.calls_between(0, 2**62)
+        play(world, step, resting_store, engine, known)
+        rows = resting_store.calls_between(0, 2**62)
         for asked in world.questions:
             found = health.overview(asked.span, asked.by, asked.filter, compare=asked.compare)
             assert found.stale == 0

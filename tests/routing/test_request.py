@@ -74,6 +74,7 @@ async def test_a_failed_provider_is_asked_again_and_then_another(tmp_path: Path,
         ("anthropic", 2, Outcome.OK, "openai"),
     ]
     assert {row.request_id for row in rows} == {response.request_id}
+    assert [row.superseded for row in rows] == [True, True, False]
     assert len(upstream.requests) == 3
 
 

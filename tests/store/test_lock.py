@@ -41,11 +41,11 @@ def test_a_second_process_is_refused_and_told_who_has_it(home: Path) -> None:
         Store.open(home).close()
 
 
-def test_a_second_opening_in_the_same_process_is_refused(store: Store, home: Path) -> None:
+def test_a_second_opening_in_the_same_process_is_refused(file_store: Store, home: Path) -> None:
     """Not even one process may open the same data twice; the first goes on."""
     with pytest.raises(AlreadyRunning):
         Store.open(home)
-    store.save_call(finished()).result(5)
+    file_store.save_call(finished()).result(5)
 
 
 def test_closing_twice_leaves_the_next_ones_note(home: Path) -> None:
@@ -59,7 +59,7 @@ def test_closing_twice_leaves_the_next_ones_note(home: Path) -> None:
     second.close()
 
 
-def test_an_unreadable_note_still_refuses(store: Store, home: Path) -> None:
+def test_an_unreadable_note_still_refuses(file_store: Store, home: Path) -> None:
     """Without a readable note the refusal just can't say who."""
     (home / "conductor.lock.json").write_text("{")
     with pytest.raises(AlreadyRunning, match="another process"):

@@ -61,7 +61,8 @@ def test_a_database_of_before_incidents_keeps_its_calls(home: Path) -> None:
         config.set_main_option("script_location", str(Path(migrations.__file__).parent))
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
-        connection.execute(calls.insert(), [asdict(finished(id="a" * 32))])
+        then = {name: value for name, value in asdict(finished(id="a" * 32)).items() if name != "superseded"}
+        connection.execute(calls.insert(), [then])
     before.dispose()
     store = Store.open(home)
     store.save_incident(incident()).result(5)

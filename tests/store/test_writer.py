@@ -3,18 +3,21 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import StaticPool, create_engine
 from sqlalchemy.dialects import sqlite
 
 from conductor_core.errors import StoreError
 from conductor_core.kinds import LaneState
 from conductor_core.metrics.call import Call
+from conductor_core.store.chores import Work
 from conductor_core.store.saved import Saved
+from conductor_core.store.sqlite import SQLite
 from conductor_core.store.sqlite_file import prepare_file
 from conductor_core.store.statements import Statements
-from conductor_core.store.tables import calls
 from conductor_core.store.writer import Writer
 from tests.store.rows import finished, fresh_id, running, until
 
@@ -24,7 +27,7 @@ statements = Statements(sqlite.dialect())
 class Desk:
     """A writer over a connection of the test's own, and what the connection was told."""
 
-    def __init__(self, path: Path, capacity: int = 100_000) -> None:
+    def __init__(self, path: Path, capacity: int = 100_000, chore: Work | None = None) -> None:
         prepare_file(path)
         self.path = path
         self.connection = sqlite3.connect(path, isolation_level=None, timeout=0.02, check_same_thread=False)
@@ -32,11 +35,11 @@ class Desk:
         self.connection.execute("PRAGMA foreign_keys = ON")
         self.told: list[str] = []
         self.connection.set_trace_callback(self.told.append)
-        self.writer = Writer(self.connection, capacity)
+        engine = create_engine("sqlite://", creator=lambda: self.connection, poolclass=StaticPool)
+        self.writer = Writer(SQLite(engine, engine), capacity, chore)
 
     def save(self, call: Call, *, patient: bool = False) -> Saved:
-        row = tuple(getattr(call, name) for name in calls.c.keys())  # noqa: SIM118 iterating `c` gives columns
-        return self.writer.submit(statements.save_call, row, call.id, patient=patient)
+        return self.writer.submit(statements.save_call, (*astuple(call), 0), call.id, patient=patient)
 
     def count(self) -> int:
         with sqlite3.connect(self.path) as reader:
@@ -209,11 +212,11 @@ def test_order_holds_across_statements(desk: Desk) -> None:
     desk.writer.submit(statements.save_conversation, (chat, "chat", "Rivers", "{}", 1, 1), chat)
 
     def save(content: str) -> Saved:
-        row = (said, chat, 0, 0, 0, "assistant", content, "", LaneState.DONE, "{}", 1)
+        row = (said, chat, 0, 0, 0, "assistant", content, "", LaneState.DONE, "{}", 1, 0)
         return desk.writer.submit(statements.save_message, row, said)
 
     save("first")
-    desk.writer.submit(statements.checkpoint, ("second", "", LaneState.STREAMING, said), said)
+    desk.writer.submit(statements.checkpoint, ("second", "", LaneState.STREAMING, 0, said), said)
     last = save("third")
     desk.writer.start()
     last.result(5)
@@ -232,3 +235,30 @@ def test_a_delete_reaches_the_calls_queued_before_it(desk: Desk) -> None:
     rows = desk.connection.execute("SELECT conversation_id, error FROM calls").fetchall()
     assert rows == [(None, None), (None, None)]
     assert desk.commits == 1
+
+
+def test_a_counted_call_that_was_not_the_last_is_counted_again(desk: Desk) -> None:
+    """A call that was added to the rollups and then turns out superseded is marked for it, once."""
+
+    def counted() -> list[int]:
+        with sqlite3.connect(desk.path) as reader:
+            found = [number for (number,) in reader.execute("SELECT counted FROM calls")]
+        reader.close()
+        return found
+
+    def count() -> None:
+        with sqlite3.connect(desk.path) as rollups:
+            rollups.execute("UPDATE calls SET counted = 1")
+        rollups.close()
+
+    desk.writer.start()
+    call = finished()
+    desk.save(call).result(5)
+    count()
+    desk.save(call).result(5)
+    assert counted() == [1]
+    desk.save(replace(call, superseded=True)).result(5)
+    assert counted() == [2]
+    count()
+    desk.save(replace(call, superseded=True)).result(5)
+    assert counted() == [1]

@@ -196,3 +196,19 @@ def test_budgets_are_set_and_their_state_is_shown(home: Path) -> None:
     assert page.number_input(key="day-budgets").value == 5.0
     assert page.number_input(key="month-budgets").value is None
     assert runtime.get_conductor().settings.budget_beyond == "free"
+
+
+def test_prices_of_ones_own_are_set_and_taken_back(home: Path) -> None:
+    """Saved they are listed with what they say; removed they are gone; without a model's name nothing is saved."""
+    page = start(home)
+    page = press(page, "Save price")
+    assert "Name the model" in page.error[0].value
+    page.selectbox(key="provider-prices").select("vllm")
+    page.text_input(key="model-prices").input("*")
+    page.number_input(key="prompt-prices").set_value(0.2)
+    page.number_input(key="completion-prices").set_value(0.6)
+    page = press(page, "Save price")
+    said = r"vLLM all other models: \$0.2 in, \$0.6 out per million tokens"
+    assert said in words(page)
+    page = press(start(home), "Remove")
+    assert said not in words(page)

@@ -1,0 +1,32 @@
+"""What a copy of the app left running when it died: found by its copy's number, and marked as interrupted."""
+
+from __future__ import annotations
+
+import time
+
+from sqlalchemy import Connection, select, union, update
+
+from conductor_core.kinds import LaneState, Outcome
+from conductor_core.store.tables import calls, incidents, messages
+
+_runs = calls.c.outcome == Outcome.RUNNING
+_is_written = messages.c.state.in_([LaneState.WAITING, LaneState.STREAMING])
+_lasts = incidents.c.ended_at.is_(None)
+
+
+def copies_at_work(connection: Connection) -> set[int]:
+    """The copies that have something running, or died over it."""
+    at_work = union(
+        select(calls.c.copy).where(_runs),
+        select(messages.c.copy).where(_is_written),
+        select(incidents.c.copy).where(_lasts),
+    )
+    return set(connection.execute(at_work).scalars())
+
+
+def interrupt(connection: Connection, copy: int) -> None:
+    """Ends what a copy left running. The caller knows that nobody is that copy any more."""
+    now = time.time_ns() // 1_000_000
+    connection.execute(update(calls).where(_runs, calls.c.copy == copy).values(outcome=Outcome.INTERRUPTED))
+    connection.execute(update(messages).where(_is_written, messages.c.copy == copy).values(state=LaneState.INTERRUPTED))
+    connection.execute(update(incidents).where(_lasts, incidents.c.copy == copy).values(ended_at=now))
