@@ -114,7 +114,7 @@ class Rollups:
         added = buckets(Columns.of([row[4:] for row in found], numbers))
         copy = self._copy()
         save_buckets(connection, copy, added)
-        _note_batch(connection, copy, {bucket.start // QUARTER_MS for bucket in added if bucket.level == 15})
+        note_batch(connection, copy, {bucket.start // QUARTER_MS for bucket in added if bucket.level == 15})
         connection.execute(_mark_counted(), [{"of": row.id} for row in found])
         return known
 
@@ -213,7 +213,7 @@ def _mark_counted() -> Any:
     return update(calls).where(calls.c.id == bindparam("of")).values(counted=int(Counted.YES))
 
 
-def _note_batch(connection: Connection, copy: int, quarters: set[int]) -> None:
+def note_batch(connection: Connection, copy: int, quarters: set[int]) -> None:
     """Notes which buckets changed, so that whoever keeps some in memory reads those again."""
     last = connection.execute(select(func.max(rollup_batches.c.number)).where(rollup_batches.c.copy == copy)).scalar()
     number = (last or 0) + 1
