@@ -133,7 +133,7 @@ def _joined(parts: Sequence[tuple[int, int, int]]) -> list[tuple[int, int]]:
 
 def _summed(of_pieces: NDArray[np.float64], signed: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
     [(first, sign), *more] = signed
-    total = of_pieces[first] if sign > 0 else -of_pieces[first]
+    total: NDArray[np.float64] = of_pieces[first] if sign > 0 else -of_pieces[first]
     for number, sign in more:
         total = total + of_pieces[number] if sign > 0 else total - of_pieces[number]
     return total

@@ -65,7 +65,8 @@ def add_up(stored: Sequence[bytes], owners: NDArray[np.int64], number: int) -> N
     lengths = np.fromiter(map(len, stored), dtype=np.int64, count=len(stored)) >> 2
     places = np.repeat(owners * BINS, lengths)
     places += entries >> _COUNT_BITS
-    return np.bincount(places, weights=entries & _MOST, minlength=number * BINS).reshape(number, BINS)
+    counts = np.bincount(places, weights=entries & _MOST, minlength=number * BINS)
+    return counts.astype(np.float64, copy=False).reshape(number, BINS)
 
 
 def merge(stored: Sequence[bytes]) -> bytes:

@@ -60,11 +60,14 @@ class History:
     def buckets(self, level: int, spans: Sequence[tuple[int, int]]) -> list[StoredBucket]:
         """The buckets of a level that begin in one of some spans (UTC ms, ends excluded), of every copy, by start."""
         columns = (rollups.c.start, rollups.c.series, rollups.c.sums, rollups.c.latency, rollups.c.ttft, rollups.c.pace)
+        wanted = select(*columns).where(rollups.c.level == level)
         if len(spans) == 1:
-            here = (rollups.c.start >= spans[0][0]) & (rollups.c.start < spans[0][1])
+            [(since, until)] = spans
+            wanted = wanted.where(rollups.c.start >= since, rollups.c.start < until)
         else:
-            here = rollups.c.start.in_([at for since, until in spans for at in range(since, until, level * 60_000)])
-        return self._rows(select(*columns).where(rollups.c.level == level, here).order_by(rollups.c.start))
+            starts = [start for since, until in spans for start in range(since, until, level * 60_000)]
+            wanted = wanted.where(rollups.c.start.in_(starts))
+        return self._rows(wanted.order_by(rollups.c.start))
 
     def counted_calls(self, since: int, until: int) -> list[tuple[Any, ...]]:
         """Provider, model, source and `COLUMNS` of the calls begun in [since, until) that are added up, oldest first.
