@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import Executable, func, select
+from sqlalchemy import Connection, Engine, Executable, func, select
 
 from conductor_core.errors import NotFound, StoreError
 from conductor_core.kinds import LaneState, Outcome, Source
@@ -91,7 +91,7 @@ class Store:
             StoreError: the database can't be used; it is as it was.
             DatabaseTooNew: a later version wrote it; it is as it was.
         """
-        store = cls(_backend(home, durability, place, database_url), keep)
+        store = cls(open_backend(home, durability, place, database_url), keep)
         store.writer.start()
         return store
 
@@ -287,15 +287,23 @@ class Store:
         """Calls and rollups as of one moment, however long the reading takes."""
         from conductor_core.store.history import History  # numpy: only for those who look
 
-        with self._backend.reading.connect() as connection:
-            connection.exec_driver_sql(_BEGIN_SNAPSHOT[connection.dialect.name])
-            try:
-                yield History(connection)
-            finally:
-                connection.exec_driver_sql("COMMIT")
+        with snapshot(self._backend.reading) as connection:
+            yield History(connection)
 
 
-def _backend(home: Path, durability: str, place: str, database_url: Secret | None) -> Backend:
+@contextmanager
+def snapshot(reading: Engine) -> Iterator[Connection]:
+    """A connection that sees the database as of one moment, however long the reading takes."""
+    with reading.connect() as connection:
+        connection.exec_driver_sql(_BEGIN_SNAPSHOT[connection.dialect.name])
+        try:
+            yield connection
+        finally:
+            connection.exec_driver_sql("COMMIT")
+
+
+def open_backend(home: Path, durability: str, place: str, database_url: Secret | None) -> Backend:
+    """The database that settings name, without anybody who writes into it yet; raises as `Store.open`."""
     if database_url is None:
         return SQLite.open(home, durability=durability, place=place)
     from conductor_core.store.postgres import Postgres  # its driver is loaded by those who use it
