@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
 from conductor_core.answers import Answer
 from conductor_core.kinds import LaneState, Outcome
 from conductor_core.turns import LaneSetup
 from dashboard import actions, runtime
-from dashboard.components import numbers, untrusted
+from dashboard.components import untrusted
 from dashboard.components.browser import copy_button
+from dashboard.components.receipt import receipt
 from dashboard.components.who import name_of
 
 
@@ -35,32 +34,7 @@ def _receipt(answer: Answer) -> None:
     if not answer.receipt:
         return
     with st.popover("Why", key=f"why-{answer.id}", type="tertiary"):
-        untrusted.text(answer.receipt["sentence"])
-        untrusted.table(
-            [
-                {
-                    "Provider": candidate["label"],
-                    "State": candidate["state"].replace("_", " "),
-                    "First token": numbers.seconds(candidate["ttft_ms"]),
-                    "Whole answer": numbers.seconds(candidate.get("expected_ms", candidate.get("latency_ms"))),
-                    "Score": _score(candidate),
-                }
-                for candidate in answer.receipt["candidates"]
-            ]
-        )
-        for other in answer.receipt["passed_over"]:
-            untrusted.caption(f"Passed over: {other['label']}. {other['reason']}")
-        attempts = answer.receipt.get("attempts", [])
-        for number, attempt in enumerate(attempts if len(attempts) > 1 else [], 1):
-            untrusted.caption(f"Attempt {number}: {name_of(attempt['provider'])}. {attempt['sentence']}")
-
-
-def _score(candidate: dict[str, Any]) -> str:
-    """`2,310 = 1,900 time + 240 cost + 170 risk`, in milliseconds or what is worth one; the lowest wins."""
-    if candidate.get("score") is None:
-        return numbers.MISSING
-    terms = " + ".join(f"{value:,.0f} {name}" for name, value in candidate.get("terms", {}).items())
-    return f"{candidate['score']:,.0f} = {terms}"
+        receipt(answer.receipt)
 
 
 def _again(answer: Answer, conversation_id: str) -> None:

@@ -10,7 +10,7 @@ from conductor_core.metrics.interval import wilson
 from conductor_core.metrics.words import seconds_words
 
 MISSING = "–"
-_INTERVAL_BELOW = 1000
+INTERVAL_BELOW = 1000
 """From this many calls on, the interval around a share is too narrow to be worth its space."""
 
 
@@ -38,6 +38,11 @@ def tokens(prompt: int | None, completion: int | None, estimated: bool = False) 
 def count(number: int | None) -> str:
     """`1,204`."""
     return MISSING if number is None else f"{number:,}"
+
+
+def attempts(number: int) -> str:
+    """`1 attempt`, `1,250 attempts`."""
+    return "1 attempt" if number == 1 else f"{count(number)} attempts"
 
 
 def money(usd: float | None, kind: CostKind | None = CostKind.REPORTED) -> str:
@@ -82,10 +87,14 @@ def success(successes: int, n: int) -> str:
     """`98.9 % [97.2–99.6] n 412`: the share with its 95 % interval where calls are few, and always how many."""
     if not n:
         return MISSING
-    if n >= _INTERVAL_BELOW:
+    if n >= INTERVAL_BELOW:
         return f"{percent(successes / n)} n {n:,}"
-    low, high = wilson(successes, n)
-    return f"{percent(successes / n)} [{_bound(low)}–{_bound(high)}] n {n}"
+    return f"{percent(successes / n)} {bounds(*wilson(successes, n))} n {n}"
+
+
+def bounds(low: float, high: float) -> str:
+    """`[97.2–99.6]`: an interval of a share in per cent."""
+    return f"[{_bound(low)}–{_bound(high)}]"
 
 
 def _bound(share: float) -> str:
