@@ -13,7 +13,7 @@ HOST := $(filter localhost 0.% 10.% 127.% 172.% 192.% ::%,$(HOST))
 endif
 ADDRESS = $(if $(HOST),CONDUCTOR_HOST='$(HOST)') $(if $(PORT),CONDUCTOR_PORT='$(PORT)')
 
-.PHONY: help run install test test-long checks lint format bench screenshots lock
+.PHONY: help run install test test-long checks lint format bench doctor screenshots lock
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -51,6 +51,9 @@ bench: .venv/installed-dev ## every measurement in benchmarks/, one after the ot
 	@for file in $$(grep -l '^def main' benchmarks/*.py); do \
 		name=$$(basename $$file .py); echo "== $$name"; $(VENV_PYTHON) -m benchmarks.$$name || exit 1; \
 	done
+
+doctor: .venv/installed-run ## check whether the figures are what the calls add up to (REBUILD=1 puts them right)
+	@$(VENV_PYTHON) -m conductor_core.doctor $(if $(REBUILD),--rebuild)
 
 screenshots: .venv/installed-dev ## take the README's pictures anew
 	@$(VENV_PYTHON) -m scripts.browser

@@ -211,7 +211,8 @@ class Overview:
 
     Attributes:
         total: all groups together.
-        before: all of the span just before, to compare with; None when not asked for.
+        before: all of the span just before, to compare with; None when not asked for …
+        span_before: … and which span that is.
         groups: each group's figures; groups without a call in the span are not there.
         groups_before: theirs in the span before.
         lines: each group over time; `all_lines` is all of them together.
@@ -234,6 +235,7 @@ class Overview:
     exact: bool
     pending: int = 0
     stale: int = 0
+    span_before: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,19 +6,21 @@ Below `EXACT_BELOW` calls in a span percentiles are of the calls themselves; abo
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from conductor_core.metrics.cells import Totals
 from conductor_core.metrics.figures import NO_FILTER, ROWS_AT_MOST, Filter, Overview
 from conductor_core.metrics.overview import By, Groups, overview
 from conductor_core.metrics.rollup import LEVELS, MINUTE_MS
-from conductor_core.metrics.slabs import EMPTY, Slab, Slabs, joined, pending_slabs
+from conductor_core.metrics.slabs import Slab, Slabs, empty_slab, joined, pending_slabs
 from conductor_core.metrics.span import DAY, Span
 from conductor_core.store import call_rows
 from conductor_core.store.call_rows import NEWEST_FIRST, CallOrder, CallPage, Cursor
+from conductor_core.store.rollups import CALLS
 
 if TYPE_CHECKING:
     from conductor_core.metrics.call import Call
@@ -47,19 +49,14 @@ class Health:
     Args:
         store: where calls and rollups are.
         exact_below: `EXACT_BELOW`, unless a test wants sketches of few calls.
-        clock: UTC ms.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        exact_below: int = EXACT_BELOW,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
-    ) -> None:
+    def __init__(self, store: Store, exact_below: int = EXACT_BELOW) -> None:
         self._store = store
         self._exact_below = exact_below
-        self._clock = clock
         self._slabs = Slabs()
+        self._totals = Totals()
+        self._one_at_a_time = threading.Lock()
 
     def overview(
         self, span: Span, by: By = "provider", filter: Filter = NO_FILTER, *, compare: bool = False
@@ -71,15 +68,18 @@ class Health:
         Args:
             compare: also the figures of the span before.
         """
-        with self._store.history() as past:
-            if filter.of_rows:
+        if filter.of_rows:
+            with self._store.history() as past:
                 return self._of_rows(past, span, by, filter)
+        # Snapshots in turn: one older than what is kept in memory would have to read everything anew.
+        with self._one_at_a_time, self._store.history() as past:
             exact = self._exact(past, span)
-            span = span if exact else self._storable(span)
+            span = span if exact else self._storable(past, span)
             seen = self._seen(past, span, exact=exact)
             before = self._before(past, span.before) if compare else None
             groups = Groups.of(self._slabs.names, by, filter)
-            return overview(span, seen.slabs, before, groups, past, pending=seen.pending, stale=seen.stale)
+            about = {"pending": seen.pending, "stale": seen.stale}
+            return overview(span, seen.slabs, before, groups, filter, past, self._totals, **about)
 
     def calls(
         self,
@@ -121,7 +121,7 @@ class Health:
         """Whether the calls themselves can be read: there are few of them, and all of them are still there."""
         if past.has_more_than(self._exact_below, span.since, span.until):
             return False
-        return span.since >= past.rows_since()
+        return span.since >= past.pruned().get(CALLS, 0)
 
     def _seen(self, past: History, span: Span, *, exact: bool) -> _Seen:
         slabs = self._slabs.of(past, span.edges, exact=exact)
@@ -135,9 +135,10 @@ class Health:
             slabs[place] = joined(slabs[place], slab)
         return _Seen(slabs, len(rows), stale)
 
-    def _before(self, past: History, before: Span) -> Slab:
+    def _before(self, past: History, before: Span) -> tuple[Span, Slab]:
         exact = self._exact(past, before)
-        return self._seen(past, before if exact else self._storable(before), exact=exact).slabs[0]
+        before = before if exact else self._storable(past, before)
+        return before, self._seen(past, before, exact=exact).slabs[0]
 
     def _of_rows(self, past: History, span: Span, by: By, filter: Filter) -> Overview:
         """For what only rows know: read anew each time, and at most so many."""
@@ -145,16 +146,18 @@ class Health:
         rows = past.calls(wanted, ROWS_AT_MOST)
         stale = past.count(wanted) - len(rows) if len(rows) == ROWS_AT_MOST else 0
         found = pending_slabs(self._slabs.names.columns(rows), span.edges, exact=True)
-        slabs = [found.get(place) or EMPTY for place in range(len(span.starts))]
+        slabs = [found.get(place) or empty_slab(exact=True) for place in range(len(span.starts))]
         groups = Groups.of(self._slabs.names, by, filter)
-        return overview(span, slabs, None, groups, past, pending=0, stale=stale)
+        return overview(span, slabs, None, groups, filter, past, Totals(), pending=0, stale=stale)
 
-    def _storable(self, span: Span) -> Span:
+    @staticmethod
+    def _storable(past: History, span: Span) -> Span:
         """The span in buckets that rollups have: whole minutes, and of long ago no finer than what is kept."""
         edges = _coarser(span.edges, MINUTE_MS)
-        now, days = self._clock(), self._store.keep.levels
+        pruned = past.pruned()
         for level, next_level in pairwise(LEVELS):
-            if edges[0] < now - days[level] * DAY:
+            # A day is put together from what lies around it, too.
+            if edges[0] - DAY < pruned.get(level, 0):
                 edges = _coarser(edges, next_level * MINUTE_MS)
         return Span(edges)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from conductor_core.kinds import FAILURES, SUCCESSES, Outcome
 from conductor_core.metrics import rollup
+from conductor_core.metrics.cells import Cells, Grouping, Totals
 from conductor_core.metrics.figures import (
     Figures,
     Filter,
@@ -20,8 +21,9 @@ from conductor_core.metrics.figures import (
     Quantiles,
     Spread,
 )
-from conductor_core.metrics.slabs import Cells, Grouping, Measure, Names, Slab
+from conductor_core.metrics.slabs import Names, Slab
 from conductor_core.metrics.span import Span
+from conductor_core.store.call_rows import conditions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,47 +70,65 @@ def _passes(filter: Filter, provider: str, model: str, source: str) -> bool:
 
 
 def overview(
-    span: Span, slabs: Sequence[Slab], before: Slab | None, groups: Groups, past: History, *, pending: int, stale: int
+    span: Span,
+    slabs: Sequence[Slab],
+    before: tuple[Span, Slab] | None,
+    groups: Groups,
+    filter: Filter,
+    past: History,
+    totals: Totals,
+    *,
+    pending: int,
+    stale: int,
 ) -> Overview:
     """Puts a span together.
 
     Args:
         slabs: one per bucket of the span.
-        before: the span before as one slab.
+        before: the span before, which is one bucket, and its slab.
     """
-    cells = [slab.cells(groups.grouping) for slab in slabs]
-    total = _together(cells)
+    buckets = _Buckets.of([slab.cells(groups.grouping) for slab in slabs])
+    measures = totals.of((len(slabs), span.until - span.since), slabs, groups.grouping)
+    total = Cells(
+        buckets.sums.sum(axis=0),
+        tuple(one.quantiles() for one in measures),
+        tuple(one.sizes() for one in measures),
+    )
     used = [place for place in range(len(groups.keys)) if rollup.attempts(total.sums[place]).any()]
-    earlier = before.cells(groups.grouping) if before else None
+    earlier = before[1].cells(groups.grouping) if before else None
     return Overview(
         span=span,
         total=_figures(total, -1),
         before=_figures(earlier, -1) if earlier else None,
         groups={groups.keys[place]: _figures(total, place) for place in used},
         groups_before={groups.keys[place]: _figures(earlier, place) for place in used} if earlier else {},
-        lines={groups.keys[place]: _lines(cells, place) for place in used},
-        all_lines=_lines(cells, -1),
-        spreads={groups.keys[place]: _spread(total.measures[0], place) for place in used},
-        last_errors=_last_errors(span, cells, groups.keys, used, past),
+        lines={groups.keys[place]: _lines(buckets, place) for place in used},
+        all_lines=_lines(buckets, -1),
+        spreads={groups.keys[place]: Spread(SPREAD_EDGES, measures[0].spread(place, SPREAD_EDGES)) for place in used},
+        last_errors=_last_errors(span, buckets, groups.keys, used, filter, past),
         exact=slabs[0].exact,
         pending=pending,
         stale=stale,
+        span_before=before[0] if before else None,
     )
 
 
-def _together(cells: Sequence[Cells]) -> Cells:
-    """The cells of all buckets as one."""
-    measures = tuple(_joined([one.measures[place] for one in cells]) for place in range(len(rollup.MEASURES)))
-    return Cells(
-        np.sum([one.sums for one in cells], axis=0),
-        measures,
-        tuple(one.quantiles() for one in measures),
-        tuple(one.sizes() for one in measures),
-    )
+@dataclass(frozen=True, slots=True)
+class _Buckets:
+    """The cells of neighbouring buckets, stacked: the first axis is time."""
 
+    sums: NDArray[np.float64]
+    quantiles: tuple[NDArray[np.float64], ...]
+    samples: tuple[NDArray[np.int64], ...]
 
-def _joined(parts: Sequence[Measure]) -> Measure:
-    return type(parts[0]).together(parts)  # type: ignore[arg-type]  # all slabs of a span are of one kind
+    @classmethod
+    def of(cls, cells: Sequence[Cells]) -> _Buckets:
+        measures = range(len(rollup.MEASURES))
+        return cls(
+            np.stack([one.sums for one in cells]),
+            tuple(np.stack([one.quantiles[measure] for one in cells]) for measure in measures),
+            tuple(np.stack([one.samples[measure] for one in cells]) for measure in measures),
+        )
 
 
 def _figures(cells: Cells, place: int) -> Figures:
@@ -139,22 +159,22 @@ def _ends(counts: NDArray[np.float64]) -> Mapping[Outcome, int]:
     return {rollup.KINDS[place]: int(counts[place]) for place in np.flatnonzero(counts)}
 
 
-def _lines(cells: Sequence[Cells], place: int) -> Lines:
-    sums = np.array([one.sums[place] for one in cells])
+def _lines(buckets: _Buckets, place: int) -> Lines:
+    sums = buckets.sums[:, place]
     attempts, requests = rollup.attempts(sums).astype(np.int64), rollup.requests(sums).astype(np.int64)
     answered = requests[:, _SUCCESS].sum(axis=1)
     priced = sums[:, _FIELD["priced"]] > 0
     cost = sums[:, _FIELD["cost_reported"]] + sums[:, _FIELD["cost_estimated"]]
-    quantiles = [np.array([one.quantiles[measure][place] for one in cells]).T for measure in range(3)]
-    samples = [np.array([one.samples[measure][place] for one in cells]) for measure in range(3)]
-    occurred = [at for at in np.flatnonzero(_FAILURE) if attempts[:, at].any()]
+    latency, ttft, pace = (one[:, place].T for one in buckets.quantiles)
+    latency_n, ttft_n, pace_n = (one[:, place] for one in buckets.samples)
+    occurred = np.flatnonzero(_FAILURE & attempts.any(axis=0))
     return Lines(
-        latency=quantiles[0],
-        latency_n=samples[0],
-        ttft=quantiles[1],
-        ttft_n=samples[1],
-        pace=quantiles[2],
-        pace_n=samples[2],
+        latency=latency,
+        latency_n=latency_n,
+        ttft=ttft,
+        ttft_n=ttft_n,
+        pace=pace,
+        pace_n=pace_n,
         answered=answered,
         judged=answered + requests[:, _FAILURE].sum(axis=1),
         requests=requests.sum(axis=1),
@@ -165,16 +185,12 @@ def _lines(cells: Sequence[Cells], place: int) -> Lines:
     )
 
 
-def _spread(latency: Measure, place: int) -> Spread:
-    return Spread(SPREAD_EDGES, latency.spread(place, SPREAD_EDGES))
-
-
 def _last_errors(
-    span: Span, cells: Sequence[Cells], keys: Sequence[Key], used: Iterable[int], past: History
+    span: Span, cells: _Buckets, keys: Sequence[Key], used: Iterable[int], filter: Filter, past: History
 ) -> dict[str, LastError]:
     """Looked for only where a provider's sums say that there is one."""
     newest: dict[str, tuple[int, set[Outcome]]] = {}
-    failed = np.array([rollup.attempts(one.sums)[:, _FAILURE] for one in cells])
+    failed = rollup.attempts(cells.sums)[..., _FAILURE]
     kinds = [kind for kind in rollup.KINDS if kind in FAILURES]
     for place in used:
         buckets = np.flatnonzero(failed[:, place].any(axis=1))
@@ -189,7 +205,8 @@ def _last_errors(
             known[1].update(here)
     found = {}
     for provider, (bucket, outcomes) in newest.items():
-        last = past.last_failure(provider, outcomes, span.edges[bucket], span.edges[bucket + 1])
+        narrowed = replace(filter, providers=(provider,), outcomes=tuple(sorted(outcomes)))
+        last = past.last_end(conditions((span.edges[bucket], span.edges[bucket + 1]), narrowed))
         if last:
             found[provider] = LastError(Outcome(last[0]), last[1], last[2])
     return found

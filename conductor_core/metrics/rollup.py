@@ -113,8 +113,8 @@ class Columns:
         written = _numbers(column["completion_tokens"])
         answered = _SUCCESS[kinds] & ~corrects if len(kinds) else np.zeros(0, dtype=bool)
         span = latency - np.nan_to_num(first)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            pace = np.where((written > 0) & (span >= SHORTEST_WRITING_MS), written / span * 1000, np.nan)
+        long_enough = (written > 0) & (span >= SHORTEST_WRITING_MS)
+        pace = np.where(long_enough, written / np.maximum(span, SHORTEST_WRITING_MS) * 1000, np.nan)
         measures = tuple(np.where(answered, values, np.nan) for values in (latency, first, pace))
         sums = _sums(column, kinds, corrects)
         return cls(
@@ -172,9 +172,9 @@ class Bucket:
         return Bucket(self.level, self.start, self.series, total.tobytes(), merged)
 
 
-def buckets(calls: Columns) -> list[Bucket]:
+def buckets(calls: Columns, levels: Sequence[int] = LEVELS) -> list[Bucket]:
     """Calls added up in every level."""
-    return [bucket for level in LEVELS for bucket in _of_level(calls, level)]
+    return [bucket for level in levels for bucket in _of_level(calls, level)]
 
 
 def _of_level(calls: Columns, level: int) -> list[Bucket]:

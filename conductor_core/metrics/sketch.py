@@ -59,6 +59,16 @@ def unpack(stored: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.int64
     return owners, (entries >> _COUNT_BITS).astype(np.int64), (entries & _MOST).astype(np.int64)
 
 
+def add_up(stored: Sequence[bytes], owners: NDArray[np.int64], number: int) -> NDArray[np.float64]:
+    """Stored sketches added up by owner (from 0 to `number` - 1): a row of counts per bin for each."""
+    entries = np.frombuffer(b"".join(stored), dtype="<u4")
+    lengths = np.fromiter(map(len, stored), dtype=np.int64, count=len(stored)) >> 2
+    places = np.repeat(owners * BINS, lengths)
+    places += entries >> _COUNT_BITS
+    counts = np.bincount(places, weights=entries & _MOST, minlength=number * BINS)
+    return counts.astype(np.float64, copy=False).reshape(number, BINS)
+
+
 def merge(stored: Sequence[bytes]) -> bytes:
     """Several sketches as one."""
     _, bins, counts = unpack(stored)

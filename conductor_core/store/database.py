@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import Executable, func, select
+from sqlalchemy import Connection, Engine, Executable, func, select
 
-from conductor_core.errors import NotFound
+from conductor_core.errors import NotFound, StoreError
 from conductor_core.kinds import LaneState, Outcome, Source
 from conductor_core.metrics.call import Call
 from conductor_core.secret import Secret
@@ -57,8 +57,8 @@ _FACTS = messages.c.keys().index("facts")
 
 
 class Store:
-    """Conversations, messages, calls and incidents. Reads are synchronous, from any thread; writes are queued and
-    return a future resolved after their commit."""
+    """Conversations, messages, calls and incidents. Reads are synchronous, from any thread, and raise a `StoreError`
+    while the database can't be read; writes are queued and return a future resolved after their commit."""
 
     def __init__(self, backend: Backend, keep: Keep = KEEP, chore: Work | None = None) -> None:
         self.keep = keep
@@ -91,7 +91,7 @@ class Store:
             StoreError: the database can't be used; it is as it was.
             DatabaseTooNew: a later version wrote it; it is as it was.
         """
-        store = cls(_backend(home, durability, place, database_url), keep)
+        store = cls(open_backend(home, durability, place, database_url), keep)
         store.writer.start()
         return store
 
@@ -272,8 +272,11 @@ class Store:
         return self.writer.submit(self._statements.save_incident, (*_incident_row(incident), self.copy), incident.id)
 
     def _rows(self, statement: Executable) -> list[Any]:
-        with self._backend.reading.connect() as connection:
-            return list(connection.execute(statement).all())
+        try:
+            with self._backend.reading.connect() as connection:
+                return list(connection.execute(statement).all())
+        except self._backend.errors as error:
+            raise StoreError(self._backend.unreadable(error)) from error
 
     def calls_by(self, statement: Executable) -> list[Call]:
         """The calls that a selection of `call_columns` finds."""
@@ -284,15 +287,23 @@ class Store:
         """Calls and rollups as of one moment, however long the reading takes."""
         from conductor_core.store.history import History  # numpy: only for those who look
 
-        with self._backend.reading.connect() as connection:
-            connection.exec_driver_sql(_BEGIN_SNAPSHOT[connection.dialect.name])
-            try:
-                yield History(connection)
-            finally:
-                connection.exec_driver_sql("COMMIT")
+        with snapshot(self._backend.reading) as connection:
+            yield History(connection)
 
 
-def _backend(home: Path, durability: str, place: str, database_url: Secret | None) -> Backend:
+@contextmanager
+def snapshot(reading: Engine) -> Iterator[Connection]:
+    """A connection that sees the database as of one moment, however long the reading takes."""
+    with reading.connect() as connection:
+        connection.exec_driver_sql(_BEGIN_SNAPSHOT[connection.dialect.name])
+        try:
+            yield connection
+        finally:
+            connection.exec_driver_sql("COMMIT")
+
+
+def open_backend(home: Path, durability: str, place: str, database_url: Secret | None) -> Backend:
+    """The database that settings name, without anybody who writes into it yet; raises as `Store.open`."""
     if database_url is None:
         return SQLite.open(home, durability=durability, place=place)
     from conductor_core.store.postgres import Postgres  # its driver is loaded by those who use it

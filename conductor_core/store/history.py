@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, func, literal_column, select
 
 from conductor_core.kinds import Outcome
 from conductor_core.metrics.call import COLUMNS
 from conductor_core.store.rollups import Counted
-from conductor_core.store.tables import calls, rollup_batches, rollups, series
+from conductor_core.store.tables import calls, pruned, rollup_batches, rollups, series
 
 StoredBucket = tuple[int, int, bytes, bytes, bytes, bytes]
 """Start in UTC ms, series, sums, and the three sketches."""
 
 _WHOSE = (calls.c.provider, calls.c.model, calls.c.source)
 _ADDED_UP = [calls.c[name] for name in COLUMNS]
+_UNCOUNTED = calls.c.counted != literal_column(str(int(Counted.YES)))  # as the index says it
 _FINISHED = calls.c.outcome != Outcome.RUNNING
-_DAY = 1440
 
 
 class History:
@@ -57,12 +57,17 @@ class History:
                 quarters.update(memoryview(stored).cast("I"))
         return quarters, now
 
-    def buckets(self, level: int, since: int, until: int) -> list[StoredBucket]:
-        """The buckets of a level that begin in [since, until) UTC ms, of every copy."""
+    def buckets(self, level: int, spans: Sequence[tuple[int, int]]) -> list[StoredBucket]:
+        """The buckets of a level that begin in one of some spans (UTC ms, ends excluded), of every copy, by start."""
         columns = (rollups.c.start, rollups.c.series, rollups.c.sums, rollups.c.latency, rollups.c.ttft, rollups.c.pace)
-        return self._rows(
-            select(*columns).where(rollups.c.level == level, rollups.c.start >= since, rollups.c.start < until)
-        )
+        wanted = select(*columns).where(rollups.c.level == level)
+        if len(spans) == 1:
+            [(since, until)] = spans
+            wanted = wanted.where(rollups.c.start >= since, rollups.c.start < until)
+        else:
+            starts = [start for since, until in spans for start in range(since, until, level * 60_000)]
+            wanted = wanted.where(rollups.c.start.in_(starts))
+        return self._rows(wanted.order_by(rollups.c.start))
 
     def counted_calls(self, since: int, until: int) -> list[tuple[Any, ...]]:
         """Provider, model, source and `COLUMNS` of the calls begun in [since, until) that are added up, oldest first.
@@ -104,34 +109,21 @@ class History:
         one = select(calls.c.started_at).where(calls.c.started_at >= since, calls.c.started_at < until)
         return len(self._rows(one.offset(number).limit(1))) > 0
 
-    def rows_since(self) -> int:
-        """From when on (UTC ms) every call that was added up still has its row; 0: none was ever deleted."""
-        [(oldest,)] = self._rows(select(func.min(calls.c.started_at)))
-        [(day,)] = self._rows(select(func.min(rollups.c.start)).where(rollups.c.level == _DAY))
-        if day is None:
-            return 0
-        return 2**62 if oldest is None else 0 if oldest < day + _DAY * 60_000 else int(oldest)
+    def pruned(self) -> dict[int, int]:
+        """By level, or `CALLS`: from when on (UTC ms) all is there; without an entry nothing was ever deleted."""
+        return dict(self._rows(select(pruned.c.level, pruned.c.until)))
 
-    def last_failure(
-        self, provider: str, outcomes: Collection[Outcome], since: int, until: int
-    ) -> tuple[str, int | None, int] | None:
-        """Outcome, HTTP status and begin (UTC ms) of a provider's newest call that ended in one of these ways."""
-        wanted = select(calls.c.outcome, calls.c.http_status, calls.c.started_at).where(
-            calls.c.provider == provider,
-            calls.c.outcome.in_(outcomes),
-            calls.c.started_at >= since,
-            calls.c.started_at < until,
-        )
-        found = self._rows(wanted.order_by(calls.c.started_at.desc()).limit(1))
-        return found[0] if found else None
+    def last_end(self, wanted: Sequence[Any]) -> tuple[str, int | None, int] | None:
+        """Outcome, HTTP status and begin (UTC ms) of the newest call that meets some conditions."""
+        found = select(calls.c.outcome, calls.c.http_status, calls.c.started_at).where(*wanted)
+        rows = self._rows(found.order_by(calls.c.started_at.desc()).limit(1))
+        return rows[0] if rows else None
 
     def _pending(self, wanted: Select[Any], since: int, until: int) -> Select[Any]:
-        return wanted.where(
-            calls.c.counted != Counted.YES, calls.c.started_at >= since, calls.c.started_at < until, _FINISHED
-        )
+        return wanted.where(_UNCOUNTED, calls.c.started_at >= since, calls.c.started_at < until, _FINISHED)
 
     def _rows(self, statement: Select[Any]) -> list[Any]:
-        return [tuple(row) for row in self._connection.execute(statement)]
+        return list(self._connection.execute(statement).all())
 
 
 def _with(row: tuple[Any, ...], place: int, value: object) -> tuple[Any, ...]:

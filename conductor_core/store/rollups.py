@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, Row, bindparam, delete, func, select,
 
 from conductor_core.kinds import Outcome
 from conductor_core.metrics.call import COLUMNS
-from conductor_core.store.tables import calls, rollup_batches, rollups, series
+from conductor_core.store.tables import calls, pruned, rollup_batches, rollups, series
 
 if TYPE_CHECKING:
     from conductor_core.metrics.rollup import Bucket
@@ -33,6 +33,9 @@ BATCHES_KEPT = 1000
 QUARTER_MS = 900_000
 HOUR_SECONDS = 3600.0
 DAY_MS = 86_400_000
+
+CALLS = 0
+"""What `pruned.level` says of the calls themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ class Rollups:
         added = buckets(Columns.of([row[4:] for row in found], numbers))
         copy = self._copy()
         save_buckets(connection, copy, added)
-        _note_batch(connection, copy, {bucket.start // QUARTER_MS for bucket in added if bucket.level == 15})
+        note_batch(connection, copy, {bucket.start // QUARTER_MS for bucket in added if bucket.level == 15})
         connection.execute(_mark_counted(), [{"of": row.id} for row in found])
         return known
 
@@ -132,13 +135,24 @@ class Rollups:
         now = self._clock()
         with self._engine.begin() as connection:
             for level, days in self._keep.levels.items():
-                old = (rollups.c.level == level) & (rollups.c.start < now - days * DAY_MS)
-                connection.execute(delete(rollups).where(old))
+                until = now - days * DAY_MS
+                old = delete(rollups).where(rollups.c.level == level, rollups.c.start < until)
+                _note_pruned(connection, level, until, connection.execute(old).rowcount)
             if self._keep.calls is not None:
                 # Whole days, so that of a day either all rows are there or none.
                 begin = (now // DAY_MS - self._keep.calls) * DAY_MS
-                old = (calls.c.started_at < begin) & (calls.c.counted == Counted.YES)
-                connection.execute(delete(calls).where(old))
+                old = delete(calls).where(calls.c.started_at < begin, calls.c.counted == Counted.YES)
+                _note_pruned(connection, CALLS, begin, connection.execute(old).rowcount)
+
+
+def _note_pruned(connection: Connection, level: int, until: int, deleted: int) -> None:
+    """Says up to when (UTC ms) a level's buckets, or calls, are not there any more."""
+    if not deleted:
+        return
+    here = pruned.c.level == level
+    known = connection.execute(select(pruned.c.until).where(here)).scalar() or 0
+    connection.execute(delete(pruned).where(here))
+    connection.execute(pruned.insert(), {"level": level, "until": max(known, until)})
 
 
 def save_buckets(connection: Connection, copy: int, added: Iterable[Bucket]) -> None:
@@ -199,7 +213,7 @@ def _mark_counted() -> Any:
     return update(calls).where(calls.c.id == bindparam("of")).values(counted=int(Counted.YES))
 
 
-def _note_batch(connection: Connection, copy: int, quarters: set[int]) -> None:
+def note_batch(connection: Connection, copy: int, quarters: set[int]) -> None:
     """Notes which buckets changed, so that whoever keeps some in memory reads those again."""
     last = connection.execute(select(func.max(rollup_batches.c.number)).where(rollup_batches.c.copy == copy)).scalar()
     number = (last or 0) + 1

@@ -137,6 +137,13 @@ rollups = Table(  # finished calls added up; every call is in one bucket of each
     sqlite_with_rowid=False,
 )
 
+pruned = Table(  # what was kept long enough: only coarser buckets know of what began before
+    "pruned",
+    metadata,
+    Column("level", SmallInteger, primary_key=True, autoincrement=False),  # of the buckets; 0: the calls themselves
+    Column("until", BigInteger, nullable=False),
+)
+
 rollup_batches = Table(  # which buckets each batch changed, so that readers know what of theirs is out of date
     "rollup_batches",
     metadata,

@@ -558,8 +558,13 @@ ROWS: tuple[Row, ...] = (
         "F45",
         "postgres-restart",
         "PostgreSQL restarts while in use",
-        "Not possible yet: the database is a SQLite file.",
-        limit="PostgreSQL is not supported yet, so there is nothing to prove.",
+        "Rows wait in memory and people are told that saving is delayed; the connection comes back by itself, "
+        "and nothing is lost or doubled.",
+        tests=(
+            "tests/store/test_postgres.py::test_a_restart_in_mid_use_loses_and_doubles_nothing",
+            "tests/store/test_postgres.py::test_while_the_server_is_away_rows_wait",
+        ),
+        limit="While it is away pages that read from it say so instead of showing what was there.",
     ),
     Row(
         "F46",

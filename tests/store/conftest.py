@@ -7,9 +7,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, create_engine
 
+from conductor_core.database_url import parsed
 from conductor_core.secret import Secret
 from conductor_core.store.database import Store
+from conductor_core.store.postgres import Postgres
+from conductor_core.store.sqlite import SQLite
+from conductor_core.store.sqlite_file import writing_engine
 
 OpenStore = Callable[[], Store]
 
@@ -40,3 +45,25 @@ def file_store(home: Path) -> Iterator[Store]:
     opened = Store.open(home, place="http://127.0.0.1:8501")
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def resting_store(home: Path, database_url: Secret | None) -> Iterator[Store]:
+    """One that adds nothing up by itself, so that a test says what is added up when."""
+    backend = SQLite.open(home) if database_url is None else Postgres.open(database_url)
+    opened = Store(backend, chore=lambda: None)
+    opened.writer.start()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def engine(home: Path, database_url: Secret | None) -> Iterator[Engine]:
+    """A second way to write into a store's database, for what another copy of the app or a fault would do there."""
+    made = (
+        writing_engine(home / "conductor.db", "normal")
+        if database_url is None
+        else create_engine(parsed(database_url.reveal()))
+    )
+    yield made
+    made.dispose()

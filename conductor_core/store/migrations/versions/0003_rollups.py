@@ -48,3 +48,8 @@ def upgrade() -> None:
         sa.Column("number", sa.BigInteger, primary_key=True),
         sa.Column("quarters", sa.LargeBinary, nullable=False),
     )
+    op.create_table(
+        "pruned",
+        sa.Column("level", sa.SmallInteger, primary_key=True, autoincrement=False),
+        sa.Column("until", sa.BigInteger, nullable=False),
+    )

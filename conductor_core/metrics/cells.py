@@ -1,0 +1,177 @@
+"""Figures of buckets by group: of single ones, and of all buckets of a span together."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from conductor_core.metrics import sketch
+from conductor_core.metrics.rollup import MEASURES, WIDTH
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from conductor_core.metrics.slabs import Slab
+
+KEPT = 32
+"""Spans whose samples stay added up: those that a few readers look at in turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """Which group each series belongs to.
+
+    Attributes:
+        of: by series number, a group from 0 on; -1 for none.
+        number: how many groups there are.
+        key: equal for equal groupings.
+    """
+
+    of: NDArray[np.int64]
+    number: int
+    key: object
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Figures of one bucket: a row per group, and in the last row all of them together.
+
+    Attributes:
+        quantiles: of each measure a row per group with a number per share.
+        samples: of each measure how many samples each row has.
+    """
+
+    sums: NDArray[np.float64]
+    quantiles: tuple[NDArray[np.float64], ...]
+    samples: tuple[NDArray[np.int64], ...]
+
+    @classmethod
+    def of(cls, slab: Slab, grouping: Grouping) -> Cells:
+        groups = grouping.of[slab.series]
+        counted = groups >= 0
+        sums = np.zeros((grouping.number + 1, WIDTH))
+        np.add.at(sums, groups[counted], slab.sums[counted])
+        sums[-1] = slab.sums[counted].sum(axis=0)
+        measures = measures_of([slab], grouping)
+        return cls(sums, tuple(one.quantiles() for one in measures), tuple(one.sizes() for one in measures))
+
+
+@dataclass(frozen=True, slots=True)
+class Binned:
+    """Samples by group as counts per bin; the last row is all of them."""
+
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls, groups: NDArray[np.int64], values: NDArray[np.float64], counts: NDArray[np.int64], number: int
+    ) -> Binned:
+        keys = groups * sketch.BINS + values.astype(np.int64)
+        summed = np.bincount(keys, weights=counts, minlength=number * sketch.BINS)
+        shaped = summed.astype(np.int64).reshape(number, sketch.BINS)
+        return cls(np.vstack((shaped, shaped.sum(axis=0))))
+
+    def quantiles(self) -> NDArray[np.float64]:
+        return sketch.quantiles(self.counts)
+
+    def sizes(self) -> NDArray[np.int64]:
+        sizes: NDArray[np.int64] = self.counts.sum(axis=1)
+        return sizes
+
+    def spread(self, group: int, edges: NDArray[np.float64]) -> NDArray[np.int64]:
+        """How many samples of a group lie between each two edges; beyond the outer ones count with the outermost."""
+        used = np.flatnonzero(self.counts[group])
+        bars = np.searchsorted(edges[1:-1], sketch.MIDDLES[used], side="right")
+        return np.bincount(bars, weights=self.counts[group][used], minlength=len(edges) - 1).astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """Samples by group as they are."""
+
+    groups: NDArray[np.int64]
+    values: NDArray[np.float64]
+    number: int
+
+    def quantiles(self) -> NDArray[np.float64]:
+        # Every sample once as its group's, and once as one of all.
+        groups = np.concatenate((self.groups, np.full(len(self.groups), self.number)))
+        return sketch.exact_quantiles(groups, np.concatenate((self.values, self.values)), self.number + 1)
+
+    def sizes(self) -> NDArray[np.int64]:
+        sizes = np.bincount(self.groups, minlength=self.number)
+        return np.concatenate((sizes, [len(self.groups)]))
+
+    def spread(self, group: int, edges: NDArray[np.float64]) -> NDArray[np.int64]:
+        chosen = self.values if group == self.number else self.values[self.groups == group]
+        return np.bincount(np.searchsorted(edges[1:-1], chosen, side="right"), minlength=len(edges) - 1)
+
+
+Measure = Binned | Exact
+
+
+def measures_of(slabs: Sequence[Slab], grouping: Grouping) -> tuple[Measure, ...]:
+    """The samples of some slabs together, by group; of each measure."""
+    return tuple(_measure(slabs, place, grouping) for place in range(len(MEASURES)))
+
+
+def _measure(slabs: Sequence[Slab], place: int, grouping: Grouping) -> Measure:
+    samples = [slab.samples[place] for slab in slabs]
+    groups = np.concatenate([grouping.of[slab.series][one.owners] for slab, one in zip(slabs, samples, strict=True)])
+    values = np.concatenate([one.values for one in samples])
+    used = groups >= 0
+    if slabs[0].exact:
+        return Exact(groups[used], values[used], grouping.number)
+    counts = np.concatenate([one.counts for one in samples])
+    return Binned.of(groups[used], values[used], counts[used], grouping.number)
+
+
+class Totals:
+    """Samples of whole spans, kept from look to look: where few buckets changed, only those are taken out and put in.
+
+    Any thread may ask.
+    """
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[object, tuple[Sequence[Slab], tuple[Measure, ...]]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, about: object, slabs: Sequence[Slab], grouping: Grouping) -> tuple[Measure, ...]:
+        """The same as `measures_of`.
+
+        Args:
+            about: equal for spans that follow one another.
+        """
+        key = (about, slabs[0].exact, grouping.key)
+        with self._lock:
+            before = self._kept.get(key)
+        found = measures_of(slabs, grouping) if before is None else _changed(*before, slabs, grouping)
+        with self._lock:
+            self._kept[key] = (slabs, found)
+            self._kept.move_to_end(key)
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return found
+
+
+def _changed(
+    before: Sequence[Slab], measures: tuple[Measure, ...], slabs: Sequence[Slab], grouping: Grouping
+) -> tuple[Measure, ...]:
+    were, are = {id(slab) for slab in before}, {id(slab) for slab in slabs}
+    gone = [slab for slab in before if id(slab) not in are]
+    come = [slab for slab in slabs if id(slab) not in were]
+    if not gone and not come:
+        return measures
+    if slabs[0].exact or 2 * (len(gone) + len(come)) > len(slabs):
+        return measures_of(slabs, grouping)
+    counts = [one.counts for one in measures if isinstance(one, Binned)]
+    for some, sign in ((gone, -1), (come, 1)):
+        if some:
+            added = [one.counts for one in measures_of(some, grouping) if isinstance(one, Binned)]
+            counts = [ours + sign * theirs for ours, theirs in zip(counts, added, strict=True)]
+    return tuple(Binned(one) for one in counts)
