@@ -13,7 +13,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from conductor_core.kinds import Outcome
 from conductor_core.store.database import Store
-from tests.e2e.reading import WAIT_MS
+from tests.e2e.reading import WAIT_MS, until
 from tests.installation import KEY
 from tests.serving import Served, free_port, serving, streamlit_run
 from tests.store.rows import finished, fresh_id
@@ -85,7 +85,7 @@ def test_zoom_and_hidden_groups_outlast_refreshes(browser: BrowserContext, serve
     both = lines(page, "latency")
     page.locator(".deck-group", has_text="Gemini").click()
     expect(page.locator(".deck-group", has_text="Gemini")).to_have_attribute("aria-pressed", "false")
-    page.wait_for_function(f"document.querySelectorAll('[data-panel=latency] .scatterlayer .trace').length < {both}")
+    until(page, lambda: lines(page, "latency") < both, "the hidden group leaves")
     whole = page.evaluate(RANGE)
     drag(page, "latency")
     expect(page.get_by_role("button", name="Back")).to_be_visible()
@@ -102,7 +102,7 @@ def test_zoom_and_hidden_groups_outlast_refreshes(browser: BrowserContext, serve
     assert lines(page, "latency") < both
     page.get_by_role("button", name="Back").click()
     expect(page.get_by_role("button", name="Back")).to_have_count(0)
-    page.wait_for_function(f"{RANGE} !== {zoomed!r}")
+    until(page, lambda: page.evaluate(RANGE) != zoomed, "the range before is back")
     assert "since=" not in page.url
     assert lines(page, "latency") < both
 
