@@ -26,6 +26,7 @@ class History:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._pruned: dict[int, int] | None = None
 
     def series(self) -> list[tuple[int, str, str, str]]:
         """Number, provider, model and source of every series."""
@@ -111,7 +112,9 @@ class History:
 
     def pruned(self) -> dict[int, int]:
         """By level, or `CALLS`: from when on (UTC ms) all is there; without an entry nothing was ever deleted."""
-        return dict(self._rows(select(pruned.c.level, pruned.c.until)))
+        if self._pruned is None:
+            self._pruned = dict(self._rows(select(pruned.c.level, pruned.c.until)))
+        return self._pruned
 
     def last_end(self, wanted: Sequence[Any]) -> tuple[str, int | None, int] | None:
         """Outcome, HTTP status and begin (UTC ms) of the newest call that meets some conditions."""
