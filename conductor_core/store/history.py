@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, literal_column, select
+from sqlalchemy import Connection, Select, func, select
 
 from conductor_core.kinds import Outcome
 from conductor_core.metrics.call import COLUMNS
-from conductor_core.store.rollups import Counted
+from conductor_core.store.rollups import UNCOUNTED, Counted
 from conductor_core.store.tables import calls, pruned, rollup_batches, rollups, series
 
 StoredBucket = tuple[int, int, bytes, bytes, bytes, bytes]
@@ -17,7 +17,6 @@ StoredBucket = tuple[int, int, bytes, bytes, bytes, bytes]
 
 _WHOSE = (calls.c.provider, calls.c.model, calls.c.source)
 _ADDED_UP = [calls.c[name] for name in COLUMNS]
-_UNCOUNTED = calls.c.counted != literal_column(str(int(Counted.YES)))  # as the index says it
 _FINISHED = calls.c.outcome != Outcome.RUNNING
 
 
@@ -123,7 +122,7 @@ class History:
         return rows[0] if rows else None
 
     def _pending(self, wanted: Select[Any], since: int, until: int) -> Select[Any]:
-        return wanted.where(_UNCOUNTED, calls.c.started_at >= since, calls.c.started_at < until, _FINISHED)
+        return wanted.where(UNCOUNTED, calls.c.started_at >= since, calls.c.started_at < until, _FINISHED)
 
     def _rows(self, statement: Select[Any]) -> list[Any]:
         return list(self._connection.execute(statement).all())
