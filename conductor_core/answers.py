@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from conductor_core.kinds import CostKind, FinishReason, LaneState, Outcome
 from conductor_core.metrics.call import Call
 from conductor_core.store.records import Conversation, StoredMessage
+
+BROKEN_OFF = frozenset({LaneState.INCOMPLETE, LaneState.STOPPED, LaneState.INTERRUPTED})
+"""How an answer ends whose text is a part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,7 @@ class Answer:
         waiting_until: while it waits before it is asked for again, until when (seconds of `time.monotonic`).
         queued: whether it waits for a place at its provider.
         attempt, attempts: the number of the current attempt from 1, and how many there may be.
+        kept: what earlier answers to the same prompt had written before they broke off, oldest first.
     """
 
     id: str
@@ -56,10 +61,17 @@ class Answer:
     request_id: str = ""
     created_at: int = 0
     setup: dict[str, Any] = field(default_factory=dict)
+    kept: tuple[str, ...] = ()
 
     @property
     def running(self) -> bool:
         return self.state.running
+
+    @property
+    def broke_off(self) -> bool:
+        """Whether there is more to come: it was cut, stopped, interrupted, or reached its limit of tokens."""
+        ended = self.state in BROKEN_OFF or self.finish_reason is FinishReason.LENGTH
+        return ended and bool(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,21 +149,37 @@ def exchanges_of(messages: list[StoredMessage], calls: list[Call]) -> tuple[Exch
     """Messages in order (turn, lane, version) as exchanges; of several versions of an answer the highest counts."""
     by_lane = {call.lane_id: call for call in calls}
     prompts: dict[int, StoredMessage] = {}
-    answers: dict[int, dict[int, StoredMessage]] = {}
+    answers: dict[int, dict[int, list[StoredMessage]]] = {}
     for message in messages:
         if message.role == "user":
             prompts[message.turn] = message
         else:
-            answers.setdefault(message.turn, {})[message.lane] = message
+            answers.setdefault(message.turn, {}).setdefault(message.lane, []).append(message)
     return tuple(
         Exchange(
             turn,
             prompt.content,
             prompt.id,
             prompt.created_at,
-            tuple(
-                stored_answer(message, by_lane.get(message.id)) for _, message in sorted(answers.get(turn, {}).items())
-            ),
+            tuple(_newest(versions, by_lane) for _, versions in sorted(answers[turn].items()))
+            if turn in answers
+            else (_never_begun(prompt),),
         )
         for turn, prompt in sorted(prompts.items())
     )
+
+
+def kept_of(versions: Sequence[StoredMessage], text: str = "") -> tuple[str, ...]:
+    """What answers that broke off had written, but for what `text` goes on from."""
+    partial = [version.content for version in versions if version.state in BROKEN_OFF and version.content]
+    return tuple(content for content in partial if not text.startswith(content))
+
+
+def _newest(versions: list[StoredMessage], by_lane: dict[str | None, Call]) -> Answer:
+    *earlier, last = versions
+    return replace(stored_answer(last, by_lane.get(last.id)), kept=kept_of(earlier, last.content))
+
+
+def _never_begun(prompt: StoredMessage) -> Answer:
+    """In place of an answer: the process was killed between the commit of the prompt and that of its answer's row."""
+    return Answer(f"none-{prompt.id}", 0, "auto", "", LaneState.INTERRUPTED, "", created_at=prompt.created_at)

@@ -16,9 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from conductor_core.errors import ProviderError
+from conductor_core.errors import ProviderError, StoreError
 from conductor_core.kinds import Outcome
 from conductor_core.periods import ALL, ROUNDING, Period, Span, period_around
 from conductor_core.pricing import Usage, estimate_tokens
@@ -326,8 +324,8 @@ class Budgets:
             if period.earlier is None:
                 try:
                     found = self._store.spent(int(period.start * 1000), int(min(period.end, self._opened) * 1000))
-                except SQLAlchemyError:
-                    return "The database can't be read; check the disk, then restart Conductor."
+                except StoreError as error:
+                    return str(error)
                 period.earlier = {**found, ALL: sum(found.values())}
         return ""
 

@@ -6,6 +6,7 @@ Everything here runs on the Conductor's loop. Only `$CONDUCTOR_HOME/.env` is eve
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
@@ -27,6 +28,7 @@ MOST_MODELS = 100
 BUDGET_BEYOND = f"{PREFIX}BUDGET_BEYOND"
 PRICES = f"{PREFIX}PRICES"
 
+_ASSIGNMENT = re.compile(r"(export\s+)?[A-Z][A-Z0-9_]*_(KEY|TOKEN)\s*=")
 _MODELS = TypeAdapter(Annotated[list[ModelName], Field(max_length=MOST_MODELS)])
 
 
@@ -276,6 +278,8 @@ def checked_key(key: str) -> str:
         raise InvalidRequest("Enter a key first.", "key")
     if len(key) > LONGEST_KEY:
         raise InvalidRequest(f"The key has {len(key)} characters; {LONGEST_KEY} are the most.", "key")
+    if _ASSIGNMENT.match(key):
+        raise InvalidRequest("That is a whole line of a .env file. Enter only what stands after the = sign.", "key")
     if not key.isascii() or not key.isprintable() or any(character in " '\"" for character in key):
         raise InvalidRequest(
             "A key holds no spaces, quotes, line breaks or letters beyond ASCII. Copy it again.", "key"

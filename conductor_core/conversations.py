@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from secrets import token_hex
 from typing import Any
 
-from conductor_core.answers import Transcript, exchanges_of
-from conductor_core.errors import ConversationBusy, InvalidRequest, ProviderError, StoreError, UserError
+from conductor_core.answers import Transcript, exchanges_of, kept_of
+from conductor_core.errors import ConductorError, ConversationBusy, InvalidRequest, ProviderError, StoreError, UserError
 from conductor_core.kinds import LaneState, Source
 from conductor_core.models import MAX_CHARACTERS, MessageRole
 from conductor_core.prompt import Message, Prompt
@@ -23,9 +23,11 @@ from conductor_core.store.records import Conversation, StoredMessage
 from conductor_core.store.saved import Saved
 from conductor_core.submissions import Submissions
 from conductor_core.text import clean_text, is_blank
-from conductor_core.turns import SAVE_SECONDS, Lane, LaneSetup, Turn, run_lane, stored_lane
+from conductor_core.turns import SAVE_SECONDS, Begun, Lane, LaneSetup, Turn, run_lane, stored_lane
 
 TITLE_CHARACTERS = 60
+GO_ON = "Your answer broke off. Go on exactly where it ended, without repeating any of it."
+"""What is sent after an answer that broke off, for it to be continued."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,13 @@ class Conversations:
             )
             return await self._launch(_Place(conversation, history, prompt), dict(enumerate(lanes)), {})
 
-    async def answer_again(self, conversation_id: str, lanes: Mapping[int, LaneSetup]) -> Turn:
+    async def answer_again(
+        self, conversation_id: str, lanes: Mapping[int, LaneSetup], *, going_on: bool = False
+    ) -> Turn:
         """Answers the last prompt of a conversation once more in the given lanes; the earlier answers stay stored.
+
+        Args:
+            going_on: from where each lane's latest answer broke off: its text is kept, and the new one is added to it.
 
         Raises:
             ConversationBusy, NotFound: as `start_turn`.
@@ -113,8 +120,11 @@ class Conversations:
             number = history[-1].turn
             prompt = next(m for m in history if m.turn == number and m.role == MessageRole.USER)
             before = [message for message in history if message.turn < number]
-            versions = {m.lane: m.version + 1 for m in history if m.turn == number and m is not prompt}
-            return await self._launch(_Place(conversation, before, prompt), lanes, versions)
+            answers = [m for m in history if m.turn == number and m is not prompt]
+            calls = await asyncio.to_thread(self._store.calls_of, conversation_id)
+            writers = {call.lane_id: self._gateway.providers.label(call.provider) for call in calls}
+            again = {index: _again(index, answers, writers, going_on=going_on) for index in lanes}
+            return await self._launch(_Place(conversation, before, prompt), lanes, again)
 
     async def expected_cost(
         self, text: str, lanes: Sequence[LaneSetup], *, conversation_id: str | None = None
@@ -189,10 +199,17 @@ class Conversations:
         finally:
             self._busy.discard(conversation_id)
 
-    async def _launch(self, place: _Place, setups: Mapping[int, LaneSetup], versions: Mapping[int, int]) -> Turn:
-        """Saves the prompt, the empty answers and the call rows; then lets the lanes run."""
+    async def _launch(
+        self, place: _Place, setups: Mapping[int, LaneSetup], again: Mapping[int, tuple[int, Begun]]
+    ) -> Turn:
+        """Saves the prompt, the answers as far as they are and the call rows; then lets the lanes run."""
         prompt = place.prompt
-        lanes = [Lane(token_hex(16), index, versions.get(index, 0), setup) for index, setup in setups.items()]
+        first = (0, Begun())
+        lanes = [
+            Lane(token_hex(16), index, version, setup, begun)
+            for index, setup in setups.items()
+            for version, begun in [again.get(index, first)]
+        ]
         turn = Turn(prompt.conversation_id, prompt.turn, prompt.content, prompt.id, lanes, prompt.created_at)
         source = Source.COMPARE if place.conversation.kind == "compare" else Source.CHAT
         place.conversation.updated_at = time.time_ns() // 1_000_000
@@ -205,10 +222,9 @@ class Conversations:
                 saved.append(lane.request.attempt.saved)
         try:
             await self._committed(saved)
-        except BaseException:
+        except BaseException as error:
             for lane in lanes:
-                if lane.request:
-                    lane.request.drop()
+                self._unsent(lane, turn, error)
             raise
         self._run(turn)
         return turn
@@ -224,7 +240,7 @@ class Conversations:
 
     def _aim(self, lane: Lane, place: _Place, source: Source) -> None:
         """Begins the lane's request; a lane that can't be sent fails with its reason."""
-        prompt = _prompt(lane.setup, lane.index, place.before, place.prompt.content)
+        prompt = _prompt(lane.setup, lane.index, place.before, place.prompt.content, lane.begun.text)
         try:
             lane.request = self._gateway.begin(
                 lane.setup.provider,
@@ -235,6 +251,13 @@ class Conversations:
             )
         except (UserError, ProviderError) as error:
             lane.state = lane.fail(error)
+
+    def _unsent(self, lane: Lane, turn: Turn, error: BaseException) -> None:
+        """Ends a lane whose rows were not committed in time; they may be later, and must not seem to be running."""
+        if lane.request:
+            lane.request.drop()
+            state = lane.fail(error) if isinstance(error, ConductorError) else LaneState.INTERRUPTED
+            self._store.save_message(stored_lane(lane, turn, state))
 
     def _run(self, turn: Turn) -> None:
         self._turns[turn.conversation_id] = turn
@@ -266,8 +289,24 @@ def _checked(text: str) -> str:
     return text
 
 
-def _prompt(setup: LaneSetup, index: int, before: Sequence[StoredMessage], text: str) -> Prompt:
-    """System prompt, all that was said in this lane before (of several answers the latest), and the new message."""
+def _again(
+    index: int, answers: Sequence[StoredMessage], writers: Mapping[str | None, str], *, going_on: bool
+) -> tuple[int, Begun]:
+    """The version of a lane's next answer, and what there is of it already."""
+    earlier = [answer for answer in answers if answer.lane == index]
+    if not earlier:
+        return 0, Begun()
+    last = earlier[-1]
+    text = last.content if going_on else ""
+    return last.version + 1, Begun(text, writers.get(last.id, ""), kept_of(earlier, text))
+
+
+def _prompt(setup: LaneSetup, index: int, before: Sequence[StoredMessage], text: str, begun: str = "") -> Prompt:
+    """System prompt, all that was said in this lane before (of several answers the latest), and the new message.
+
+    Args:
+        begun: the answer as far as it came, to be gone on with.
+    """
     latest: dict[tuple[int, str], StoredMessage] = {}
     for message in before:
         if message.turn < setup.first_turn:
@@ -276,8 +315,11 @@ def _prompt(setup: LaneSetup, index: int, before: Sequence[StoredMessage], text:
             latest[message.turn, message.role] = message
     said = [Message.of(message.role, message.content) for message in latest.values()]
     system = [Message.of(MessageRole.SYSTEM, setup.system)] if setup.system else []
+    asked = [Message.of(MessageRole.USER, text)]
+    if begun:
+        asked += [Message.of(MessageRole.ASSISTANT, begun), Message.of(MessageRole.USER, GO_ON)]
     return Prompt(
-        messages=(*system, *said, Message.of(MessageRole.USER, text)),
+        messages=(*system, *said, *asked),
         model=setup.model,
         temperature=setup.temperature,
         max_tokens=setup.max_tokens,

@@ -80,8 +80,7 @@ def price(price_list: str | None, model: str, tokens: Usage | int, at: datetime 
     """
     if price_list == FREE:
         return 0.0
-    priced = _priced_model(price_list, model.removeprefix("models/")) if price_list else None
-    rates = priced.rates(at or datetime.now(UTC)) if priced else None
+    rates = _rates_at(price_list, model, at) if price_list else None
     if rates is None:
         return None
     if isinstance(tokens, int):
@@ -99,7 +98,7 @@ def token_prices(price_list: str | None, model: str, prompt_tokens: int) -> tupl
     """
     if price_list == FREE:
         return 0.0, 0.0
-    rates = _rates_in(price_list, model, int(time.time() // 900)) if price_list else None
+    rates = _rates_at(price_list, model, None) if price_list else None
     return rates.per_token(prompt_tokens) if rates else None
 
 
@@ -187,6 +186,14 @@ class _PricedModel:
 
     def rates(self, at: datetime) -> _Rates | None:
         return self._rates[id(self._model.get_prices(at))] if self._rates else None
+
+
+def _rates_at(price_list: str, model: str, at: datetime | None) -> _Rates | None:
+    """The rates in force at `at`; for now (None) as they were at the quarter of the hour, from a cache."""
+    if at is None:
+        return _rates_in(price_list, model, int(time.time() // 900))
+    priced = _priced_model(price_list, model.removeprefix("models/"))
+    return priced.rates(at) if priced else None
 
 
 @lru_cache(maxsize=1024)

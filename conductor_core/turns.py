@@ -11,6 +11,7 @@ import io
 import time
 from collections.abc import Sequence
 from contextlib import aclosing, suppress
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -48,10 +49,25 @@ class LaneSetup(BaseModel):
     first_turn: Annotated[int, Field(ge=0)] = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What there was of an answer before this one.
+
+    Attributes:
+        text: what it goes on from; empty when it starts anew.
+        label: who wrote that, as people read it.
+        kept: as `Answer.kept`.
+    """
+
+    text: str = ""
+    label: str = ""
+    kept: tuple[str, ...] = ()
+
+
 class Lane:
     """One answer in progress: its text so far, its state, its figures."""
 
-    def __init__(self, message_id: str, index: int, version: int, setup: LaneSetup) -> None:
+    def __init__(self, message_id: str, index: int, version: int, setup: LaneSetup, begun: Begun | None = None) -> None:
         self.id = message_id
         self.index = index
         self.version = version
@@ -62,7 +78,9 @@ class Lane:
         self.ending = False
         self.failure: Failure | None = None
         self.created_at = time.time_ns() // 1_000_000
+        self.begun = begun or Begun()
         self._text = io.StringIO()
+        self._text.write(self.begun.text)
         self._thinking = io.StringIO()
 
     @property
@@ -74,6 +92,15 @@ class Lane:
     def receipt(self) -> dict[str, Any] | None:
         """Why AUTO chose, and what became of it."""
         return self.request.receipt if self.request else None
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the reader should know of how it came about."""
+        told = tuple(self.request.notices) if self.request else ()
+        label = self.request.provider.vendor.label if self.request else ""
+        if self.begun.text and label not in ("", self.begun.label):
+            return (f"Begun by {self.begun.label}, continued by {label}.", *told)
+        return told
 
     @property
     def text(self) -> str:
@@ -115,13 +142,14 @@ class Lane:
             receipt=self.receipt,
             created_at=self.created_at,
             setup=self.setup.model_dump(),
+            kept=self.begun.kept,
             **known,
         )
 
     def _figures(self, request: Request) -> dict[str, Any]:
         call, attempt = request.attempt.call, request.attempt
         known: dict[str, Any] = {
-            "notices": tuple(request.notices),
+            "notices": self.notices,
             "waiting_until": request.waiting_until,
             "queued": request.queued,
             "attempt": request.number,
@@ -254,8 +282,8 @@ def stored_lane(lane: Lane, turn: Turn, state: LaneState) -> StoredMessage:
     facts: dict[str, Any] = {"setup": lane.setup.model_dump(), "receipt": lane.receipt}
     if lane.request is None:
         facts |= {"provider": lane.setup.provider, "model": lane.setup.model or ""}
-    if lane.request and lane.request.notices:
-        facts["notices"] = lane.request.notices
+    if lane.notices:
+        facts["notices"] = list(lane.notices)
     if lane.failure:
         facts["failure"] = {
             "sentence": lane.failure.sentence,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
+from secrets import token_hex
 
 import streamlit as st
 
@@ -16,10 +18,11 @@ PROMPT_KEY = "prompt"
 PROMPT_FOR_ALL_KEY = "prompt-for-all"
 
 
-def send(text: str, *, checked: bool = False) -> None:
+def send(text: str, form: str = "", *, checked: bool = False) -> None:
     """Sends a chat message. A refused one goes back into the box with the reason above it.
 
     Args:
+        form: what it was submitted with, as it was drawn; the same text from the same form is one message.
         checked: the person has seen that it holds what looks like a key, and sends it all the same.
     """
     chat = state.chat()
@@ -27,14 +30,18 @@ def send(text: str, *, checked: bool = False) -> None:
         return
     chat.held = None
     try:
-        turn = runtime.run(_conversations().start_turn(text, [chat.setup], conversation_id=chat.conversation_id))
+        turn = runtime.run(
+            _conversations().start_turn(
+                text, [chat.setup], conversation_id=chat.conversation_id, idempotency_key=_submission(form, text)
+            )
+        )
     except UserError as error:
         _give_back(chat, PROMPT_KEY, text, str(error))
         return
     open_conversation(turn.conversation_id)
 
 
-def send_to_all(text: str, *, checked: bool = False) -> None:
+def send_to_all(text: str, form: str = "", *, checked: bool = False) -> None:
     """Sends a prompt to every lane of the comparison, as `send` does."""
     compare = state.compare()
     if not checked and _held(compare, text):
@@ -42,12 +49,23 @@ def send_to_all(text: str, *, checked: bool = False) -> None:
     compare.held = None
     try:
         turn = runtime.run(
-            _conversations().start_turn(text, compare.lanes, conversation_id=compare.comparison_id, kind="compare")
+            _conversations().start_turn(
+                text,
+                compare.lanes,
+                conversation_id=compare.comparison_id,
+                kind="compare",
+                idempotency_key=_submission(form, text),
+            )
         )
     except UserError as error:
         _give_back(compare, PROMPT_FOR_ALL_KEY, text, str(error))
         return
     open_comparison(turn.conversation_id)
+
+
+def new_form() -> str:
+    """Tells one drawing of a form from the next: a double click submits the same one twice."""
+    return token_hex(8)
 
 
 def masked(text: str) -> str:
@@ -62,11 +80,14 @@ def give_back(page: state.ChatState | state.CompareState, key: str) -> None:
     page.held = None
 
 
-def answer_again(conversation_id: str, lanes: Mapping[int, LaneSetup]) -> None:
-    """Has the last prompt answered once more; what was left out of the prompt stays left out from then on."""
+def answer_again(conversation_id: str, lanes: Mapping[int, LaneSetup], *, going_on: bool = False) -> None:
+    """Has the last prompt answered once more, or an answer that broke off continued.
+
+    What was left out of the prompt stays left out from then on.
+    """
     chat, compare = state.chat(), state.compare()
     try:
-        runtime.run(_conversations().answer_again(conversation_id, lanes))
+        runtime.run(_conversations().answer_again(conversation_id, lanes, going_on=going_on))
     except UserError as error:
         chat.notice = compare.notice = str(error)
         return
@@ -144,6 +165,11 @@ def _address(parameter: str, conversation_id: str | None) -> None:
         st.query_params[parameter] = conversation_id
     else:
         st.query_params.pop(parameter, None)
+
+
+def _submission(form: str, text: str) -> str | None:
+    """The key of a submission; another text from the same form is another submission."""
+    return f"{form}-{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}" if form else None
 
 
 def _held(page: state.ChatState | state.CompareState, text: str) -> bool:

@@ -21,6 +21,7 @@ if str(FOLDER.parent) not in sys.path:
     # `streamlit run` puts only this folder on the path.
     sys.path.insert(0, str(FOLDER.parent))
 
+from dashboard import call_downloads, plotly_file  # noqa: E402 - needs the path above
 from dashboard.faults import report_script_error  # noqa: E402 - needs the path above
 from dashboard.guard import Guard  # noqa: E402 - needs the path above
 from dashboard.startup import load_policy, serve_conductor  # noqa: E402 - needs the path above
@@ -42,6 +43,7 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
 app = st.App(
     FOLDER / "main.py",
     lifespan=lifespan,
+    routes=[plotly_file.route, call_downloads.route],
     middleware=[Middleware(Guard, load=load_policy)],
     on_script_error=report_script_error,
 )

@@ -16,6 +16,7 @@ from pathlib import Path
 from conductor_core.errors import SettingsError
 from conductor_core.redaction import Redactor
 from conductor_core.settings import Environment, Settings
+from dashboard.guard.policy import check_addresses
 from dashboard.port_owner import Owner, find_owner
 
 APP = Path(__file__).with_name("app.py")
@@ -25,6 +26,7 @@ def main() -> None:
     """Serves until it is told to stop; a start that can't succeed ends with a sentence and exit code 1."""
     try:
         settings = Settings.load(Environment.read())
+        check_addresses(settings, [settings.host])
         check_free(settings.host, settings.port)
     except SettingsError as error:
         sys.exit(str(error))

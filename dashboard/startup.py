@@ -13,7 +13,7 @@ from conductor_core.redaction import Redactor
 from conductor_core.settings import Environment, Settings
 from dashboard import runtime
 from dashboard.guard import Policy, admit
-from dashboard.guard.listening import is_private, listening_addresses
+from dashboard.guard.listening import is_private, keep_to_this_process, listening_addresses, listening_url
 
 QUIET_SECONDS = 3.0
 
@@ -35,16 +35,26 @@ def load_policy() -> Policy:
 @asynccontextmanager
 async def serve_conductor() -> AsyncIterator[None]:
     """Opens the Conductor on this loop, hands it to the pages, and closes it when the server stops."""
-    conductor = await Conductor.open(private=all(map(is_private, listening_addresses())))
+    private = all(map(is_private, listening_addresses()))
+    keep_to_this_process()
+    conductor = await Conductor.open(private=private)
     configure_log(conductor.redactor)  # it also learns the keys entered later
     runtime.install(Bridge(conductor, asyncio.get_running_loop()))
     preparing = asyncio.create_task(_prepare(conductor))
+    print(welcome(listening_url(), private), flush=True)
     try:
         yield
     finally:
         preparing.cancel()
         runtime.install(None)
         await conductor.close()
+
+
+def welcome(url: str | None, private: bool) -> str:
+    """The one line in the terminal of a server that is ready."""
+    place = f"at {url}" if url else "running"
+    others = "" if private else ", and for others under this machine's name, who are asked for the password"
+    return f"Conductor is {place}{others}. Ctrl-C ends it; what was answered so far is saved."
 
 
 async def _prepare(conductor: Conductor) -> None:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import streamlit as st
 
+from conductor_core.metrics.figures import Filter
+from conductor_core.metrics.span import Range
+from conductor_core.store.call_rows import NEWEST_FIRST, CallOrder, Cursor
 from conductor_core.turns import LaneSetup
+
+if TYPE_CHECKING:
+    from dashboard.components.chart_page import Sent
 
 S = TypeVar("S")
 
@@ -60,6 +66,49 @@ class SettingsState:
     refusals: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """What a point of a chart or a card stands for: these calls, between these moments (UTC ms)."""
+
+    since: int
+    until: int
+    filter: Filter
+
+
+@dataclass(slots=True)
+class HealthState:
+    """The Health page of one browser tab. Range, groups and filters are in its address.
+
+    Attributes:
+        preset: the range that "back" leads to.
+        zooms: the custom ranges gone through on the way here, UTC ms.
+        pick: the calls the table lists, when not all of the range.
+        shows: counts picks, so that the table comes into view once for each.
+        order: how the table is sorted.
+        cursors: where each page of the table begins, the one shown last; none: the first.
+        sent: what the browser was last sent of the charts in full; None: all must be sent.
+    """
+
+    preset: Range = Range.DAY
+    zooms: list[tuple[int, int]] = field(default_factory=list)
+    pick: Pick | None = None
+    shows: int = 0
+    order: CallOrder = NEWEST_FIRST
+    cursors: list[Cursor] = field(default_factory=list)
+    sent: Sent | None = None
+
+
+@dataclass(slots=True)
+class MenuState:
+    """The menu of an open conversation in one browser tab.
+
+    Attributes:
+        deleting: the conversation whose deletion waits for the person's word, also while answers end around it.
+    """
+
+    deleting: str | None = None
+
+
 def chat() -> ChatState:
     return _kept("_chat", ChatState)
 
@@ -70,6 +119,14 @@ def compare() -> CompareState:
 
 def settings() -> SettingsState:
     return _kept("_settings", SettingsState)
+
+
+def health() -> HealthState:
+    return _kept("_health", HealthState)
+
+
+def menu() -> MenuState:
+    return _kept("_menu", MenuState)
 
 
 def _kept(key: str, make: Callable[[], S]) -> S:

@@ -103,7 +103,7 @@ def postgres_url(postgres: Server) -> Iterator[Secret]:
     """The address of an empty database with all tables."""
     url = postgres.database()
     yield url
-    postgres.drop(url)
+    postgres.give_back(url)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -33,7 +33,14 @@ def test_of_several_versions_the_last_counts() -> None:
     ]
     first, second = exchanges_of(messages, [])
     assert (first.prompt, [answer.text for answer in first.answers]) == ("Question", ["a second", "a other"])
-    assert (second.prompt, second.answers) == ("Next", ())
+    assert second.prompt == "Next"
+
+
+def test_a_prompt_without_any_answer_shows_one_that_was_interrupted() -> None:
+    """So that the reader can ask again: a kill came between the commits of the two rows."""
+    [exchange] = exchanges_of([message(0, "Question")], [])
+    [answer] = exchange.answers
+    assert (answer.state, answer.text, answer.running) == (LaneState.INTERRUPTED, "", False)
 
 
 def test_an_answer_has_the_facts_of_its_call() -> None:

@@ -268,10 +268,10 @@ def test_reserving_is_cheap(store: Store) -> None:
 
 
 def _microseconds(made: Budgets) -> float:
-    began = time.perf_counter()
+    began = time.thread_time()
     for _ in range(2000):
         made.reserve("openai", 0.001)
-    return (time.perf_counter() - began) / 2000 * 1e6
+    return (time.thread_time() - began) / 2000 * 1e6
 
 
 @pytest.mark.parametrize(

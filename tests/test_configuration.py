@@ -126,7 +126,18 @@ async def test_the_redactor_learns_what_is_entered(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["", "  \n", "two words", "with'quote", "schlüssel-1234", "a\x00b", "k" * (LONGEST_KEY + 1)]
+    "key",
+    [
+        "",
+        "  \n",
+        "two words",
+        "OPENAI_API_KEY=sk-1234",
+        "export GROQ_API_KEY=gsk_1",
+        "with'quote",
+        "schlüssel-1234",
+        "a\x00b",
+        "k" * (LONGEST_KEY + 1),
+    ],
 )
 def test_refuses_what_can_not_be_a_key(key: str) -> None:
     """A slip of the clipboard is refused in words that do not repeat it."""

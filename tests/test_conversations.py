@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import AsyncIterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from conductor_core.conductor import Conductor
-from conductor_core.conversations import title_of
-from conductor_core.errors import ConversationBusy, InvalidRequest, NotFound
+from conductor_core.conversations import GO_ON, title_of
+from conductor_core.errors import ConversationBusy, InvalidRequest, NotFound, StoreError
 from conductor_core.kinds import CostKind, LaneState, Outcome, Source
 from conductor_core.models import MAX_CHARACTERS
 from conductor_core.turns import LaneSetup, Turn
 from tests.installation import installation
+from tests.store.rows import conversation, message
 from tests.upstream import Plan, Upstream
 
 
@@ -278,3 +282,82 @@ async def test_a_key_in_the_first_words_is_not_a_title(conductor: Conductor) -> 
     turn = await conductor.conversations.start_turn("My key is sk-proj-0123456789abcdefghij please", [lane()])
     await turn.wait()
     assert conductor.store.conversation(turn.conversation_id).title == "My key is [key] please"
+
+
+async def test_a_retry_keeps_what_a_cut_answer_had_written(conductor: Conductor) -> None:
+    """While the new one runs and read back; a complete earlier answer is not shown beside it."""
+    turn = await conductor.conversations.start_turn("Hello", [lane("any same cut 3")])
+    await turn.wait()
+    again = await conductor.conversations.answer_again(turn.conversation_id, {0: lane("any words 4")})
+    assert again.lanes[0].answer().kept == ("ha ha ha ",)
+    await again.wait()
+    third = await conductor.conversations.answer_again(turn.conversation_id, {0: lane("any words 5")})
+    await third.wait()
+    answer = conductor.conversations.transcript(turn.conversation_id).exchanges[0].answers[0]
+    assert (answer.text, answer.kept) == (Plan.of("words-5").text, ("ha ha ha ",))
+
+
+async def test_a_cut_answer_is_gone_on_with(conductor: Conductor, upstream: Upstream) -> None:
+    """Another provider gets the beginning and is asked for the rest; both are one answer that says who wrote what."""
+    turn = await conductor.conversations.start_turn("Hello", [lane("any cut 3")])
+    await turn.wait()
+    conversation_id = turn.conversation_id
+    rest = lane("any words 2", "anthropic")
+    turn = await conductor.conversations.answer_again(conversation_id, {0: rest}, going_on=True)
+    await turn.wait()
+    answer = conductor.conversations.transcript(conversation_id).exchanges[0].answers[0]
+    beginning = Plan.of("words-3").text
+    assert (answer.state, answer.text) == (LaneState.DONE, beginning + Plan.of("words-2").text)
+    assert (answer.kept, answer.notices) == ((), ("Begun by OpenAI, continued by Anthropic.",))
+    assert [message["content"] for message in upstream.last.body["messages"]] == ["Hello", beginning, GO_ON]
+    await (await conductor.conversations.start_turn("And?", [rest], conversation_id=conversation_id)).wait()
+    assert [message["role"] for message in upstream.last.body["messages"]] == ["user", "assistant", "user"]
+
+
+@pytest.mark.parametrize("words", ["any status 400", "any cut 0", "any cut 1"])
+async def test_going_on_may_fail_and_loses_nothing(conductor: Conductor, words: str) -> None:
+    """What there was is still there, incomplete, to be gone on with once more."""
+    turn = await conductor.conversations.start_turn("Hello", [lane("any cut 3")])
+    await turn.wait()
+    turn = await conductor.conversations.answer_again(turn.conversation_id, {0: lane(words)}, going_on=True)
+    await turn.wait()
+    answer = conductor.conversations.transcript(turn.conversation_id).exchanges[0].answers[0]
+    added = Plan.of("words-1").text if words == "any cut 1" else ""
+    assert (answer.state, answer.text) == (LaneState.INCOMPLETE, Plan.of("words-3").text + added)
+    assert answer.failure
+    assert answer.broke_off
+
+
+async def test_a_prompt_whose_answer_never_began_can_be_answered(conductor: Conductor) -> None:
+    """A kill may come between the commit of the prompt and that of its answer's row."""
+    prompt = message(conversation().id)
+    saved = replace(conversation(), id=prompt.conversation_id, settings={"lanes": []})
+    await conductor.store.save_conversation(saved)
+    await conductor.store.save_message(prompt)
+    answer = conductor.conversations.transcript(saved.id).exchanges[0].answers[0]
+    assert (answer.state, answer.text) == (LaneState.INTERRUPTED, "")
+    again = await conductor.conversations.answer_again(saved.id, {answer.lane: lane()})
+    await again.wait()
+    assert conductor.conversations.transcript(saved.id).exchanges[0].answers[0].text == Plan.of("").text
+
+
+async def test_a_message_that_was_refused_unsaved_is_no_running_answer(
+    tmp_path: Path, conductor: Conductor, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows may still come to be written once the disk is free: then it stands there as not sent, to be retried."""
+    monkeypatch.setattr("conductor_core.conversations.SAVE_SECONDS", 0.1)
+    with closing(sqlite3.connect(tmp_path / "conductor.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="was not sent"):
+            await conductor.conversations.start_turn("Hello", [lane()])
+        other.execute("ROLLBACK")
+    await conductor.store.rename("none", "none")
+    [saved] = conductor.store.conversations("chat")
+    answer = conductor.conversations.transcript(saved.id).exchanges[0].answers[0]
+    assert answer.state is LaneState.FAILED
+    assert answer.failure
+    assert "was not sent" in answer.failure.sentence
+    assert upstream.requests == []
+    again = await conductor.conversations.answer_again(saved.id, {0: lane()})
+    await again.wait()
+    assert len(upstream.requests) == 1

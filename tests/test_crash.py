@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from conductor_core.kinds import LaneState, Outcome
+from conductor_core.secret import Secret
 from tests.installation import KEY, installation
 from tests.upstream import Upstream
 
@@ -32,10 +33,12 @@ asyncio.run(main())
 """
 
 
-async def test_a_killed_process_loses_about_a_second(tmp_path: Path) -> None:
+async def test_a_killed_process_loses_about_a_second(tmp_path: Path, database_url: Secret | None) -> None:
     """The process is killed while words arrive every 20 ms; what was there 1.5 s before is there after the restart."""
+    database = {"CONDUCTOR_DATABASE_URL": database_url.reveal()} if database_url else {}
     async with Upstream() as upstream:
         environment = {
+            **database,
             "PATH": os.environ["PATH"],
             "PYTHONPATH": os.environ["PYTHONPATH"],
             "CONDUCTOR_HOME": str(tmp_path),
@@ -54,7 +57,7 @@ async def test_a_killed_process_loses_about_a_second(tmp_path: Path) -> None:
         process.kill()
         killed = loop.time()
         await process.wait()
-    async with installation(tmp_path) as conductor:
+    async with installation(tmp_path, None, **database) as conductor:
         exchange = conductor.conversations.transcript(conversation_id).exchanges[0]
         assert exchange.prompt == "Tell me a long story."
         answer = exchange.answers[0]

@@ -116,6 +116,14 @@ def test_the_environments_secrets_are_learned() -> None:
     assert redactor.clean("abcdefgh, open sesame, /home/someone") == "[key], [key], /home/someone"
 
 
+def test_a_password_in_an_address_is_known() -> None:
+    """As it stands there and as it is meant; the address itself stays readable."""
+    redactor = Redactor()
+    redactor.learn_environment({"CONDUCTOR_DATABASE_URL": "postgresql+psycopg://me:pw%2Fcanary@h/x"})
+    assert redactor.clean("pw/canary or pw%2Fcanary") == "[key] or [key]"
+    assert redactor.clean("postgresql+psycopg://me:pw%2Fcanary@h/x") == "postgresql+psycopg://me:[key]@h/x"
+
+
 def test_a_short_value_does_not_blank_out_words() -> None:
     """`CONDUCTOR_PASSWORD=a` must not turn every a into [key]."""
     assert _knowing("a", "no").clean("a banana, no") == "a banana, no"

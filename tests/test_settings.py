@@ -108,6 +108,34 @@ def test_a_strategy_is_one_of_the_known_or_an_order_of_providers(tmp_path: Path)
     assert "sk-0123" not in sentence
 
 
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("sqlite:///x.db", "must begin with postgresql+psycopg://"),
+        ("postgresql://me:pw-canary@h/x", "must begin with postgresql+psycopg://"),
+        ("me:pw-canary@h/x", "must be an address such as postgresql+psycopg://"),
+        ("postgresql+psycopg://me:pw-canary@h", "names no database"),
+        ("postgresql+psycopg://me:pw@canary@h/x", "write %40 for @"),
+        ("postgresql+psycopg://me@h/x?password=pw-canary", "has a password among its options"),
+    ],
+)
+def test_an_address_of_no_use_is_refused_without_repeating_it(tmp_path: Path, address: str, words: str) -> None:
+    """The sentence names the variable and what to write; no part of a password is in it."""
+    sentence = refusal(tmp_path, CONDUCTOR_DATABASE_URL=address)
+    assert sentence.startswith("CONDUCTOR_DATABASE_URL")
+    assert words in sentence
+    assert "canary" not in sentence
+
+
+def test_a_database_is_an_address_kept_like_a_key(tmp_path: Path) -> None:
+    """Its options stay in it; printing the settings shows none of it but its tail."""
+    address = "postgresql+psycopg://me:pw-canary@h/x?sslmode=verify-full"
+    settings = Settings.load(read(tmp_path, CONDUCTOR_DATABASE_URL=address))
+    assert settings.database_url is not None
+    assert settings.database_url.reveal() == address
+    assert "canary" not in repr(settings)
+
+
 def test_the_home_is_not_set_in_its_own_file(tmp_path: Path) -> None:
     """A folder that says it lies elsewhere is refused."""
     (tmp_path / "home").mkdir()

@@ -62,8 +62,8 @@ class Candidate(NamedTuple):
         """Time to the whole answer; None before one was timed."""
         if not self.tokens_per_second:
             return None
-        writing = job.completion_tokens / self.tokens_per_second * 1000
-        return max(self.ttft_ms or 0.0, self.waiting_ms) + writing
+        writing, first, waiting = job.completion_tokens / self.tokens_per_second * 1000, self.ttft_ms, self.waiting_ms
+        return writing + (waiting if first is None or waiting > first else first)
 
     def expected_usd(self, job: Job) -> float | None:
         """Price of prompt and answer; None when unknown."""
@@ -113,6 +113,7 @@ class Sifted:
 
 
 NO_LIMITS = Limits()
+_BAD = (ProviderState.NOT_CONFIGURED, ProviderState.OPEN)
 
 
 def candidates_of(
@@ -173,7 +174,12 @@ def job_of(prompt: Prompt, answer_tokens: float | None) -> Job:
 def sift(candidates: Sequence[Candidate], job: Job, limits: Limits = NO_LIMITS) -> Sifted:
     """Filters candidates; the first reason that applies is the one told."""
     sifted = Sifted()
+    needed, anybody = job.prompt_tokens + job.completion_tokens, not limits.pinned and not limits.refusals
     for candidate in candidates:
+        window = candidate.context_window
+        if anybody and candidate.state not in _BAD and (window is None or needed <= window):
+            sifted.usable.append(candidate)
+            continue
         barred = _barred(candidate, job, limits)
         doubt = "" if barred else _doubt(candidate, job)
         if not barred and not doubt:

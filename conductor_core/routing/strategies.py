@@ -80,15 +80,9 @@ class Strategy(Protocol):
         ...
 
 
-class _Row(NamedTuple):
-    """One candidate's score; sorts by tier, then score, then place in the list."""
-
-    tier: int
-    score: float
-    place: int
-    time: float
-    cost: float
-    risk: float
+_Row = tuple[int, float, int, float, float, float]
+"""One candidate's tier, score, place in the list, time, cost and risk; plain, for every choice makes and sorts one per
+candidate."""
 
 
 class Weighted:
@@ -125,46 +119,44 @@ class Weighted:
         rows = self._rows(candidates, job)
         self._spread(rows, candidates, rng)
         probed = self._probe(rows, candidates)
-        names = self.names
+        names, first = self.names, rows[0][2]
         return [
-            Ranked(candidates[row.place], row.score, names, (row.time, row.cost, row.risk), index == 0 and probed)
-            for index, row in enumerate(rows)
+            Ranked(candidates[place], score, names, (time, cost, risk), probed and place == first)
+            for _, score, place, time, cost, risk in rows
         ]
 
     def _rows(self, candidates: Sequence[Candidate], job: Job) -> list[_Row]:
         for_time, for_cost, for_risk = self._weights
         times, prices = _times(candidates, job), self._prices(candidates, job)
         for_cost, for_risk = for_cost * MS_PER_USD, for_risk * FAILURE_MS
-        rows = []
+        rows, recovering, local_last = [], ProviderState.RECOVERING, self._local_last
         for place, candidate in enumerate(candidates):
             time, cost = for_time * times[place], for_cost * prices[place]
             bound = success_bound(candidate.successes, candidate.failures)
             risk = for_risk * (1.0 - bound * (1.0 - candidate.doubt))
-            rows.append(_Row(self._tier(candidate), time + cost + risk, place, time, cost, risk))
+            tier = 2 if local_last and candidate.local else 1 if candidate.state is recovering else 0
+            rows.append((tier, time + cost + risk, place, time, cost, risk))
         rows.sort()
         return rows
-
-    def _tier(self, candidate: Candidate) -> int:
-        if candidate.local and self._local_last:
-            return 2
-        return 1 if candidate.state is ProviderState.RECOVERING else 0
 
     def _prices(self, candidates: Sequence[Candidate], job: Job) -> list[float]:
         prices = [candidate.expected_usd(job) for candidate in candidates]
         known = [price for price in prices if price is not None]
-        unknown = self._unknown_price(known) if known and len(known) < len(prices) else 0.0
+        if len(known) == len(prices):
+            return known
+        unknown = self._unknown_price(known) if known else 0.0
         return [unknown if price is None else price for price in prices]
 
     def _spread(self, rows: list[_Row], candidates: Sequence[Candidate], rng: random.Random) -> None:
         """Among equals the less busy of two drawn at random goes first."""
-        tier, score = rows[0].tier, rows[0].score * CROWDED
+        tier, score = rows[0][0], rows[0][1] * CROWDED
         equals = 1
-        while equals < len(rows) and rows[equals].tier == tier and rows[equals].score <= score:
+        while equals < len(rows) and rows[equals][0] == tier and rows[equals][1] <= score:
             equals += 1
-        if equals == 1 or not any(candidates[row.place].in_flight for row in rows[:equals]):
+        if equals == 1 or not any(candidates[place].in_flight for _, _, place, *_ in rows[:equals]):
             return
         first, second = sorted(rng.sample(range(equals), 2))
-        lighter = candidates[rows[second].place].in_flight < candidates[rows[first].place].in_flight
+        lighter = candidates[rows[second][2]].in_flight < candidates[rows[first][2]].in_flight
         rows.insert(0, rows.pop(second if lighter else first))
 
     def _probe(self, rows: list[_Row], candidates: Sequence[Candidate]) -> bool:
@@ -176,15 +168,16 @@ class Weighted:
             return False
         best, found, longest = rows[0], 0, -1.0
         for index, row in enumerate(rows):
-            if row is best or row.tier == 2 or not (returning if row.tier == 1 else curious):
+            tier, _, place, *_ = row
+            if row is best or tier == 2 or not (returning if tier == 1 else curious):
                 continue
-            candidate = candidates[row.place]
+            candidate = candidates[place]
             idle = math.inf if candidate.idle_s is None else candidate.idle_s
-            if not candidate.in_flight and idle > longest and _hoped(row, idle) < best.score:
+            if not candidate.in_flight and idle > longest and _hoped(row, idle) < best[1]:
                 found, longest = index, idle
         if not found:
             return False
-        if rows[found].tier == 1:
+        if rows[found][0] == 1:
             self._returns -= 1.0
         else:
             self._curiosity -= 1.0
@@ -294,6 +287,7 @@ def _times(candidates: Sequence[Candidate], job: Job) -> list[float]:
 
 def _hoped(row: _Row, idle: float) -> float:
     """The score a candidate may have by now: what spoke against it halves with the time it was not seen."""
-    if row.tier == 1:
-        return row.time + row.cost + row.risk * math.exp2(-idle / RETURN_SECONDS)
-    return (row.time + row.risk) * math.exp2(-idle / CURIOUS_SECONDS) + row.cost
+    tier, _, _, time, cost, risk = row
+    if tier == 1:
+        return time + cost + risk * math.exp2(-idle / RETURN_SECONDS)
+    return (time + risk) * math.exp2(-idle / CURIOUS_SECONDS) + cost

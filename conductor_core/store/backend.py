@@ -79,6 +79,10 @@ class Backend(ABC):
         """For people, while rows wait because of an error that passes."""
 
     @abstractmethod
+    def unreadable(self, error: Exception) -> str:
+        """For people, when something can't be read."""
+
+    @abstractmethod
     def pause(self, failures: int) -> float:
         """Seconds until the next try after so many failures in a row."""
 

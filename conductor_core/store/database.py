@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from sqlalchemy import Connection, Engine, Executable, func, select
 
-from conductor_core.errors import NotFound
+from conductor_core.errors import NotFound, StoreError
 from conductor_core.kinds import LaneState, Outcome, Source
 from conductor_core.metrics.call import Call
 from conductor_core.secret import Secret
@@ -57,8 +57,8 @@ _FACTS = messages.c.keys().index("facts")
 
 
 class Store:
-    """Conversations, messages, calls and incidents. Reads are synchronous, from any thread; writes are queued and
-    return a future resolved after their commit."""
+    """Conversations, messages, calls and incidents. Reads are synchronous, from any thread, and raise a `StoreError`
+    while the database can't be read; writes are queued and return a future resolved after their commit."""
 
     def __init__(self, backend: Backend, keep: Keep = KEEP, chore: Work | None = None) -> None:
         self.keep = keep
@@ -272,8 +272,11 @@ class Store:
         return self.writer.submit(self._statements.save_incident, (*_incident_row(incident), self.copy), incident.id)
 
     def _rows(self, statement: Executable) -> list[Any]:
-        with self._backend.reading.connect() as connection:
-            return list(connection.execute(statement).all())
+        try:
+            with self._backend.reading.connect() as connection:
+                return list(connection.execute(statement).all())
+        except self._backend.errors as error:
+            raise StoreError(self._backend.unreadable(error)) from error
 
     def calls_by(self, statement: Executable) -> list[Call]:
         """The calls that a selection of `call_columns` finds."""

@@ -14,13 +14,14 @@ import psycopg
 from sqlalchemy import URL, Engine, PoolProxiedConnection, QueuePool, create_engine, event
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from conductor_core.database_url import parsed, shown
+from conductor_core.database_url import for_sessions, parsed, shown
 from conductor_core.secret import Secret
 from conductor_core.store import slots
 from conductor_core.store.backend import Backend
 from conductor_core.store.leftovers import interrupt
-from conductor_core.store.postgres_errors import passes, refusal, sentence
+from conductor_core.store.postgres_errors import passes, refusal, sentence, told
 from conductor_core.store.postgres_tables import prepare_tables, refused_politely
 from conductor_core.store.statements import Row, Statement
 
@@ -31,20 +32,12 @@ SWEEP = 60.0
 """Seconds between two sweeps for what dead copies left; after a loss all copies have this time to come back."""
 
 _LONGEST_PAUSE = 30.0  # seconds
-_DEFAULTS = {  # of the connection, where the address says nothing else; libpq's "Parameter Key Words"
-    "connect_timeout": "5",
-    "application_name": "conductor",
-    "keepalives_idle": "15",
-    "keepalives_interval": "5",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "30000",
-}
 
 
 class Postgres(Backend):
     """One database on a server, shared with other copies of the app."""
 
-    errors = (psycopg.Error, DBAPIError)
+    errors = (psycopg.Error, DBAPIError, PoolTimeout)
 
     def __init__(self, url: URL, durability: str = "normal") -> None:
         self._url = url
@@ -72,8 +65,12 @@ class Postgres(Backend):
         url = parsed(address.reveal())
         prepare_tables(url)
         backend = cls(url, durability)
-        with refused_politely(url):
-            backend.upkeep()
+        try:
+            with refused_politely(url):
+                backend.upkeep()
+        except BaseException:
+            backend.close()
+            raise
         return backend
 
     @property
@@ -146,6 +143,12 @@ class Postgres(Backend):
         """What is wrong with the server, or the way to it."""
         return sentence(error, self._url)
 
+    def unreadable(self, error: Exception) -> str:
+        """Whether it will pass by itself."""
+        if passes(error):
+            return f"{shown(self._url)} can't be reached just now; try again in a moment."
+        return f"{shown(self._url)} can't be read: {told(error, self._url)}."
+
     def pause(self, failures: int) -> float:
         """Longer each time, up to half a minute, and at random: all copies lose a server at the same moment."""
         longest = min(0.05 * 2.0 ** min(failures, 10), _LONGEST_PAUSE)
@@ -153,7 +156,7 @@ class Postgres(Backend):
 
     def facts(self) -> dict[str, str]:
         """Which database it is."""
-        return {"Shared database": shown(self._url)}
+        return {"Database": shown(self._url)}
 
     @property
     def _driver(self) -> psycopg.Connection:
@@ -198,7 +201,7 @@ def _writing_engine(url: URL, durability: str) -> Engine:
     if durability == "full":
         options["synchronous_commit"] = "on"
     return create_engine(
-        _with(url, **options),
+        for_sessions(url, **options),
         poolclass=QueuePool,
         pool_size=1,
         max_overflow=0,
@@ -210,18 +213,10 @@ def _writing_engine(url: URL, durability: str) -> Engine:
 def _reading_engine(url: URL) -> Engine:
     """Its connections can't write, see what is committed at each statement, and are looked at before use."""
     return create_engine(
-        _with(url, default_transaction_read_only="on"),
+        for_sessions(url, default_transaction_read_only="on"),
         poolclass=QueuePool,
         pool_pre_ping=True,
         pool_use_lifo=True,
         isolation_level="AUTOCOMMIT",
         json_deserializer=orjson.loads,
     )
-
-
-def _with(url: URL, **options: str) -> URL:
-    """The address with defaults for the connection, and options for the server's session besides its own."""
-    given = url.query.get("options", "")
-    own = [given] if isinstance(given, str) else list(given)
-    every = " ".join([*filter(None, own), *(f"-c {name}={value}" for name, value in options.items())])
-    return url.update_query_dict({**_DEFAULTS, **url.query, "options": every})

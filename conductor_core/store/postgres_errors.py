@@ -9,6 +9,7 @@ from urllib.parse import quote, quote_plus
 
 import psycopg
 from sqlalchemy import URL
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from conductor_core.database_url import shown
 from conductor_core.errors import NotFound, StoreError
@@ -29,7 +30,7 @@ def passes(error: Exception) -> bool:
     if code:
         return code.startswith(_PASSING) or code == _READ_ONLY
     # Without a code it never came to the server, or no answer came back.
-    return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | PoolTimeout)
 
 
 def refusal(error: Exception, url: URL) -> Exception:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from sqlalchemy import URL, Connection, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from conductor_core.database_url import shown
+from conductor_core.database_url import for_sessions, shown
 from conductor_core.errors import DatabaseTooNew, StoreError
 from conductor_core.store import slots
 from conductor_core.store.migrations import HEAD, migrate
@@ -28,7 +28,7 @@ def prepare_tables(url: URL) -> None:
         StoreError: it can't be reached or used, or holds another program's tables.
         DatabaseTooNew: a later version wrote it.
     """
-    engine = create_engine(url, poolclass=NullPool)
+    engine = create_engine(for_sessions(url), poolclass=NullPool)
     with refused_politely(url), engine.begin() as connection:
         if _revision(connection, url) != HEAD:
             slots.wait_for_migration(connection)

@@ -11,6 +11,7 @@ from typing import cast
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from conductor_core.errors import NotFound, StoreError
 from conductor_core.store.backend import Backend, original
@@ -44,7 +45,7 @@ _ERASING_AGAIN = 0.25  # seconds
 class SQLite(Backend):
     """A file of our own. What was deleted is overwritten, in the WAL too."""
 
-    errors = (sqlite3.Error, DBAPIError)
+    errors = (sqlite3.Error, DBAPIError, PoolTimeout)
     copy = 0
     slow = "Saving is delayed: the disk is slow, or another program holds the database. Answers wait in memory."
 
@@ -151,6 +152,10 @@ class SQLite(Backend):
             case _:
                 said = original(error)
                 return f"Answers are not being saved ({said}). They wait in memory; check the disk and its permissions."
+
+    def unreadable(self, error: Exception) -> str:
+        """What to do about it."""
+        return "The database can't be read; check the disk, then restart Conductor."
 
     def pause(self, failures: int) -> float:
         """Up to a second: the disk is near."""

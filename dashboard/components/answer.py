@@ -41,13 +41,21 @@ def body(answer: Answer) -> None:
         with st.container(key=f"facts-waiting-{answer.id}"):
             untrusted.caption(facts.waiting(answer, _loading_seconds(answer)))
     elif not answer.failure:
-        st.caption("(empty answer)")
+        st.caption("Stopped before the first word." if answer.state is LaneState.STOPPED else "(empty answer)")
+
+
+def kept(answer: Answer) -> None:
+    """What earlier answers to the same prompt had written before they broke off."""
+    for number, text in enumerate(answer.kept):
+        with st.expander("An earlier answer, as far as it came", key=f"kept-{answer.id}-{number}"):
+            untrusted.markdown(text)
 
 
 def figures(answer: Answer) -> None:
     """The facts line; its place is kept while the answer runs, so that nothing jumps."""
     with st.container(key=f"facts-{answer.id}"):
-        untrusted.caption(facts.line(answer) if answer.latency_ms is not None else numbers.MISSING)
+        line = facts.line(answer) if answer.latency_ms is not None else numbers.MISSING
+        st.caption(numbers.unbroken(untrusted.plain(line)))
 
 
 def failure(answer: Answer) -> None:

@@ -8,8 +8,9 @@ from conductor_core.answers import Answer
 from conductor_core.kinds import LaneState, Outcome
 from conductor_core.turns import LaneSetup
 from dashboard import actions, runtime
-from dashboard.components import numbers, untrusted
+from dashboard.components import untrusted
 from dashboard.components.browser import copy_button
+from dashboard.components.receipt import receipt
 from dashboard.components.who import name_of
 
 
@@ -32,28 +33,15 @@ def _receipt(answer: Answer) -> None:
     """Why AUTO chose this provider: one sentence, then the candidates as they stood."""
     if not answer.receipt:
         return
-    with st.popover("why", key=f"why-{answer.id}", type="tertiary"):
-        untrusted.text(answer.receipt["sentence"])
-        untrusted.table(
-            [
-                {
-                    "Provider": candidate["label"],
-                    "State": candidate["state"].replace("_", " "),
-                    "First token": numbers.seconds(candidate["ttft_ms"]),
-                    "Whole answer": numbers.seconds(candidate.get("expected_ms", candidate.get("latency_ms"))),
-                }
-                for candidate in answer.receipt["candidates"]
-            ]
-        )
-        for other in answer.receipt["passed_over"]:
-            untrusted.caption(f"Passed over: {other['label']}. {other['reason']}")
-        attempts = answer.receipt.get("attempts", [])
-        for number, attempt in enumerate(attempts if len(attempts) > 1 else [], 1):
-            untrusted.caption(f"Attempt {number}: {name_of(attempt['provider'])}. {attempt['sentence']}")
+    with st.popover("Why", key=f"why-{answer.id}", type="tertiary"):
+        receipt(answer.receipt)
 
 
 def _again(answer: Answer, conversation_id: str) -> None:
-    """With the same choice or another provider; after a fault the first is a button of its own."""
+    """With the same choice or another provider; after a fault the first is a button of its own.
+
+    What broke off can also be continued, by the one who began or by another: its text is kept.
+    """
     providers = runtime.get_conductor().providers
     others = [provider.name for provider in providers.available() if provider.name != answer.provider]
     label, names = "Again", ["", *others]
@@ -61,19 +49,31 @@ def _again(answer: Answer, conversation_id: str) -> None:
         label, names = "Use another", others
         if st.button("Retry", key=f"retry-{answer.id}", type="tertiary", icon=":material/refresh:"):
             _answer_with(answer, conversation_id)
-    if not names:
-        return
-    chosen = st.menu_button(
-        label,
-        names,
-        key=f"again-{answer.id}",
-        type="tertiary",
-        format_func=lambda name: untrusted.plain(f"with {name_of(name)}") if name else "with the same choice",
-    )
+    if answer.broke_off:
+        chosen = _menu("Continue", [answer.provider, *others], f"continue-{answer.id}")
+        if chosen is not None:
+            same = chosen == answer.provider
+            changes = {} if same else {"provider": chosen, "model": None}
+            _answer_with(answer, conversation_id, going_on=True, **changes)
+    chosen = _menu(label, names, f"again-{answer.id}")
     if chosen:
         _answer_with(answer, conversation_id, provider=chosen, model=None)
     elif chosen is not None:
         _answer_with(answer, conversation_id)
+
+
+def _menu(label: str, names: list[str], key: str) -> str | None:
+    """A menu of providers; the one just chosen, or None. The empty name is the choice there was."""
+    if not names:
+        return None
+    chosen: str | None = st.menu_button(
+        untrusted.plain(label),
+        names,
+        key=key,
+        type="tertiary",
+        format_func=lambda name: untrusted.plain(f"with {name_of(name)}") if name else "with the same choice",
+    )
+    return chosen
 
 
 def _without_the_oldest(answer: Answer, conversation_id: str, turn: int) -> None:
@@ -85,8 +85,8 @@ def _without_the_oldest(answer: Answer, conversation_id: str, turn: int) -> None
         _answer_with(answer, conversation_id, first_turn=(first + turn + 1) // 2)
 
 
-def _answer_with(answer: Answer, conversation_id: str, **changes: object) -> None:
-    """Once more, asked as before but for the changes."""
+def _answer_with(answer: Answer, conversation_id: str, *, going_on: bool = False, **changes: object) -> None:
+    """Once more, or from where it broke off, asked as before but for the changes."""
     setup = LaneSetup.model_validate((answer.setup or {"provider": answer.provider}) | changes)
-    actions.answer_again(conversation_id, {answer.lane: setup})
+    actions.answer_again(conversation_id, {answer.lane: setup}, going_on=going_on)
     st.rerun()

@@ -10,7 +10,7 @@ from dashboard import runtime, state
 from dashboard import settings_actions as actions
 from dashboard.components import budget_line, untrusted
 
-_AMOUNT: dict[str, Any] = {"min_value": 0.0, "step": 1.0, "placeholder": "no limit", "width": 160}
+_AMOUNT: dict[str, Any] = {"min_value": 0.0, "step": 1.0, "format": "%g", "placeholder": "no limit", "width": 160}
 _BEYOND = {"refuse": "Refuse", "free": "Ask free providers only"}
 
 

@@ -1,66 +1,127 @@
-"""The table of calls: every chart and card leads to these rows."""
+"""The table of calls: what every chart and card leads to. It reads one page at a time, however many calls there are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import tzinfo
-from typing import TYPE_CHECKING
+from datetime import datetime, tzinfo
+from typing import Any
 
 import streamlit as st
 
-from conductor_core.kinds import CostKind, Outcome
-from conductor_core.metrics.words import error_words
-from dashboard.components import numbers
+from conductor_core.kinds import FAILURES, SUCCESSES
+from conductor_core.metrics.call import Call
+from conductor_core.metrics.figures import Filter
+from conductor_core.metrics.span import Span
+from conductor_core.metrics.words import OUTCOME_WORDS, error_words
+from conductor_core.store.call_rows import NEWEST_FIRST, CallPage
+from dashboard import call_downloads, health_actions, runtime, state
+from dashboard.components import numbers, untrusted
+from dashboard.components.browser import component
+from dashboard.components.health_figures import HealthFigures
+from dashboard.components.who import look_of, name_of
 
-if TYPE_CHECKING:
-    import pandas as pd
+PAGE = 25
+KEY = "calls"
+COLUMNS: tuple[dict[str, Any], ...] = (
+    {"name": "When", "sort": "started_at"},
+    {"name": "Provider", "who": True},
+    {"name": "Model"},
+    {"name": "Ended", "state": True},
+    {"name": "First token", "sort": "ttft_ms", "number": True},
+    {"name": "Latency", "sort": "latency_ms", "number": True},
+    {"name": "Tokens", "number": True},
+    {"name": "Cost", "sort": "cost_usd", "number": True},
+    {"name": "From"},
+    {"name": "Error", "wide": True},
+)
 
-SHOWN = 100
 
-
-def call_table(calls: pd.DataFrame, zone: tzinfo, name_of: Callable[[str], str], key: str) -> None:
-    """Draws the newest calls of a frame of `metrics.frames`, newest first."""
-    st.dataframe(
-        table(calls, zone, name_of),
-        hide_index=True,
-        placeholder=numbers.MISSING,
-        key=key,
-        column_config={
-            "When": st.column_config.DatetimeColumn(format="MMM D, HH:mm:ss", width=130),
-            "First token": st.column_config.NumberColumn(format="%.2f s", width=90),
-            "Latency": st.column_config.NumberColumn(format="%.2f s", width=90),
-            "In": st.column_config.NumberColumn(width=60),
-            "Out": st.column_config.NumberColumn(width=60),
-            "Error": st.column_config.TextColumn(width="large"),
+def call_table(figures: HealthFigures) -> None:
+    """Draws one page of the calls of the range, or of what was picked in it, with the ways to the others."""
+    health = state.health()
+    pick = health.pick
+    span = Span((pick.since, pick.until)) if pick else Span((figures.span.since, figures.span.until))
+    asked = pick.filter if pick else figures.view.filter
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="calls-head"):
+        st.markdown("**Calls**", width="content")
+        if pick:
+            st.caption(untrusted.plain(pick_words(span, asked, figures.view.zone)), width="content")
+            st.button("Show all", key="calls-all", type="tertiary", on_click=health_actions.show_all)
+    after = health.cursors[-1] if health.cursors else None
+    page = runtime.get_conductor().health.calls(span, asked, health.order, after, PAGE)
+    order = health.order
+    told = component("calls", css="calls.css")(
+        key=KEY,
+        data={
+            "columns": COLUMNS,
+            "rows": [row(call, figures.view.zone) for call in page.calls],
+            "order": order.by,
+            "descending": order.descending,
+            "chronological": order == NEWEST_FIRST,
+            "newer": bool(health.cursors),
+            "older": page.next is not None,
+            "said": _said(len(health.cursors) + 1, page),
+            "caption": "Calls, one a row. A row opens its call.",
+            "shows": health.shows,
+            "downloads": downloads(span, asked),
         },
+        on_sort_change=lambda: health_actions.sort(str(_told("sort"))),
+        on_turn_change=lambda: health_actions.turn(int(_told("turn")), page.next),
+        on_open_change=lambda: health_actions.open_call(str(_told("open"))),
     )
+    if told.open:
+        st.rerun()
 
 
-def table(calls: pd.DataFrame, zone: tzinfo, name_of: Callable[[str], str]) -> pd.DataFrame:
-    """The newest calls as people read them; times by the reader's clock, numbers left sortable."""
-    import pandas as pd
-
-    newest = calls.tail(SHOWN).iloc[::-1]
-    return pd.DataFrame(
-        {
-            "When": pd.to_datetime(newest["started_at"], unit="ms", utc=True).dt.tz_convert(zone).dt.tz_localize(None),
-            "Provider": newest["provider"].map(name_of),
-            "Model": newest["model"],
-            "Outcome": [_outcome(*end) for end in zip(newest["outcome"], newest["http_status"], strict=True)],
-            "First token": newest["ttft_ms"] / 1000,
-            "Latency": newest["latency_ms"] / 1000,
-            "In": newest["prompt_tokens"],
-            "Out": newest["completion_tokens"],
-            "Cost": [_money(*cost) for cost in zip(newest["cost_usd"], newest["cost_kind"], strict=True)],
-            "From": newest["source"],
-            "Error": newest["error"].fillna(""),
-        }
-    )
+def _said(number: int, page: CallPage) -> str:
+    """Which page it is, and what was not sorted."""
+    return f"page {number}" + (f" of the newest {numbers.count(page.of_newest)} calls" if page.of_newest else "")
 
 
-def _outcome(outcome: str, http_status: float) -> str:
-    return error_words(Outcome(outcome), None if http_status != http_status else int(http_status))
+def downloads(span: Span, filter: Filter) -> list[dict[str, str]]:
+    """Links to the calls as files."""
+    limit = f"All of these calls, at most {numbers.count(call_downloads.AT_MOST)}; your browser shows how far it is."
+    return [
+        {"name": name, "address": call_downloads.address(kind, span, filter), "words": limit}
+        for kind, name in (("csv", "CSV"), ("jsonl", "JSONL"))
+    ]
 
 
-def _money(usd: float, kind: str) -> str:
-    return numbers.money(None if usd != usd else usd, CostKind(kind))
+def row(call: Call, zone: tzinfo) -> dict[str, Any]:
+    """A call as people read it; times by the reader's clock."""
+    look = look_of(call.provider)
+    moment = datetime.fromtimestamp(call.started_at / 1000, zone)
+    return {
+        "id": call.id,
+        "mark": look.mark,
+        "colour": look.colour,
+        "state": "failed" if call.outcome in FAILURES else "well" if call.outcome in SUCCESSES else "neutral",
+        "cells": [
+            moment.strftime("%-d %b %H:%M:%S"),
+            untrusted.isolated(name_of(call.provider)),
+            untrusted.isolated(call.model),
+            error_words(call.outcome, call.http_status),
+            numbers.seconds(call.ttft_ms),
+            numbers.seconds(call.latency_ms),
+            numbers.tokens(call.prompt_tokens, call.completion_tokens),
+            numbers.money(call.cost_usd, call.cost_kind),
+            str(call.source),
+            untrusted.isolated(call.error or ""),
+        ],
+    }
+
+
+def pick_words(span: Span, filter: Filter, zone: tzinfo, name: Callable[[str], str] = name_of) -> str:
+    """`Gemini · 14:00 to 14:15 · rate limited`."""
+    since, until = (datetime.fromtimestamp(at / 1000, zone) for at in (span.since, span.until))
+    clock = "%H:%M" if span.since % 60_000 == span.until % 60_000 == 0 else "%H:%M:%S"
+    until_words = until.strftime(clock if since.date() == until.date() else f"%-d %b {clock}")
+    when = f"{since.strftime(f'%-d %b {clock}')} to {until_words}"
+    who = " ".join([*map(name, filter.providers), *filter.models])
+    answered = set(filter.outcomes) == SUCCESSES
+    ends = "answered" if answered else ", ".join(OUTCOME_WORDS[outcome] for outcome in filter.outcomes)
+    return " · ".join(part for part in (who, when, ends) if part)
+
+
+def _told(name: str) -> Any:
+    return st.session_state[KEY][name]

@@ -41,6 +41,8 @@ def opened(chat: state.ChatState) -> Transcript | None:
 def draw(transcript: Transcript) -> None:
     """The exchanges, of a long conversation the latest; the last one live while its answer runs."""
     conversation_id = transcript.conversation.id
+    if not transcript.exchanges:  # the process was killed before its first message was saved
+        return
     *earlier, last = transcript.exchanges
     for exchange in _unfolded(earlier, conversation_id):
         _exchange(exchange, conversation_id, again_at=None)
@@ -54,8 +56,15 @@ def draw(transcript: Transcript) -> None:
 def welcome() -> None:
     """What to do first, and on what this installation runs."""
     st.markdown("#### Ask anything, or start with one of these")
+    form = actions.new_form()
     for index, example in enumerate(EXAMPLES):
-        st.button(example, key=f"example-{index}", on_click=actions.send, args=(example,), icon=":material/north_east:")
+        st.button(
+            example,
+            key=f"example-{index}",
+            on_click=actions.send,
+            args=(example, form),
+            icon=":material/north_east:",
+        )
     available = [provider.name for provider in runtime.get_conductor().providers.available()]
     if available == [Provider.LOCAL]:
         st.caption(
@@ -99,6 +108,7 @@ def _prompt(exchange: Exchange) -> None:
 def _answer(answer: Answer, conversation_id: str, *, again_at: int | None) -> None:
     show(answer.provider, answer.model)
     one.notices(answer)
+    one.kept(answer)
     one.body(answer)
     one.failure(answer)
     one.figures(answer)

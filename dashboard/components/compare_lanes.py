@@ -75,6 +75,8 @@ def setups(compare: state.CompareState) -> None:
 def draw(transcript: Transcript, compare: state.CompareState) -> None:
     """All exchanges; the last one live while its answers run, else with its summary."""
     comparison_id = transcript.conversation.id
+    if not transcript.exchanges:  # the process was killed before its first prompt was saved
+        return
     *earlier, last = transcript.exchanges
     for exchange in earlier:
         _prompt(exchange)
@@ -92,7 +94,7 @@ def draw(transcript: Transcript, compare: state.CompareState) -> None:
 def _lanes(exchange: Exchange, compare: state.CompareState, comparison_id: str, *, again_at: int | None) -> None:
     names = [f"{answer.lane + 1} · {name_of(answer.provider)}" for answer in exchange.answers]
     for answer, place in zip(exchange.answers, _places(compare, names), strict=True):
-        with place, st.container(border=True, key=f"lane-{answer.id}"):
+        with place, st.container(border=True, height="stretch", key=f"lane-{answer.id}"):
             _lane(answer, comparison_id, again_at=again_at)
 
 
@@ -100,6 +102,7 @@ def _lane(answer: Answer, comparison_id: str, *, again_at: int | None) -> None:
     show(answer.provider, f"{answer.model} · temp {answer.setup.get('temperature', 0.7):g}")
     with st.container(height=LANE_HEIGHT, border=False, key=f"lane-text-{answer.id}", autoscroll=answer.running):
         one.notices(answer)
+        one.kept(answer)
         one.body(answer)
         one.failure(answer)
     one.figures(answer)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from conductor_core.models import MAX_CHARACTERS
 from dashboard import actions, runtime, state
-from dashboard.components import untrusted
+from dashboard.components import expectation_line, untrusted
 
 
 def chat(chat: state.ChatState) -> None:
@@ -16,7 +16,9 @@ def chat(chat: state.ChatState) -> None:
     with st.bottom, st.container(key="composer"):
         _notice(chat)
         _key_warning(chat, actions.PROMPT_KEY, actions.send)
-        st.chat_input("Message", key=actions.PROMPT_KEY, max_chars=MAX_CHARACTERS, on_submit=_send)
+        st.chat_input(
+            "Message", key=actions.PROMPT_KEY, max_chars=MAX_CHARACTERS, on_submit=_send, args=(actions.new_form(),)
+        )
         _stop(chat.conversation_id, "Stop")
 
 
@@ -25,18 +27,23 @@ def compare(compare: state.CompareState) -> None:
     with st.bottom, st.container(key="composer"):
         _notice(compare)
         _key_warning(compare, actions.PROMPT_FOR_ALL_KEY, actions.send_to_all)
+        expectation_line.draw(compare)
         st.chat_input(
-            "One prompt for all lanes", key=actions.PROMPT_FOR_ALL_KEY, max_chars=MAX_CHARACTERS, on_submit=_send_to_all
+            "One prompt for all lanes",
+            key=actions.PROMPT_FOR_ALL_KEY,
+            max_chars=MAX_CHARACTERS,
+            on_submit=_send_to_all,
+            args=(actions.new_form(),),
         )
         _stop(compare.comparison_id, "Stop all")
 
 
-def _send() -> None:
-    actions.send(st.session_state[actions.PROMPT_KEY])
+def _send(form: str) -> None:
+    actions.send(st.session_state[actions.PROMPT_KEY], form)
 
 
-def _send_to_all() -> None:
-    actions.send_to_all(st.session_state[actions.PROMPT_FOR_ALL_KEY])
+def _send_to_all(form: str) -> None:
+    actions.send_to_all(st.session_state[actions.PROMPT_FOR_ALL_KEY], form)
 
 
 def _stop(conversation_id: str | None, label: str) -> None:
@@ -58,9 +65,9 @@ def _key_warning(page: state.ChatState | state.CompareState, key: str, send: Cal
         return
     untrusted.warning(f"This looks like it holds {page.held.kind}. It would go to the provider and into the history.")
     with st.container(horizontal=True, key="key-warning"):
-        text = page.held.text
-        st.button("Send masked", type="primary", on_click=lambda: send(actions.masked(text), checked=True))
-        st.button("Send as it is", on_click=lambda: send(text, checked=True))
+        text, form = page.held.text, actions.new_form()
+        st.button("Send masked", type="primary", on_click=lambda: send(actions.masked(text), form, checked=True))
+        st.button("Send as it is", on_click=lambda: send(text, form, checked=True))
         st.button("Back to the box", on_click=actions.give_back, args=(page, key))
 
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from conductor_core.answers import Transcript
 from conductor_core.export import as_markdown
-from dashboard import actions
+from dashboard import actions, state
 from dashboard.components import untrusted
 from dashboard.files import safe_filename
 
@@ -32,11 +32,21 @@ def menu(transcript: Transcript) -> None:
             width="stretch",
             on_click="ignore",
         )
-        if st.button("Delete …", icon=":material/delete:", key="delete", width="stretch"):
-            confirm_delete(conversation.id)
+        st.button(
+            "Delete …", icon=":material/delete:", key="delete", width="stretch", on_click=_ask, args=(conversation.id,)
+        )
+    if state.menu().deleting == conversation.id:
+        confirm_delete(conversation.id)
+    else:
+        _ask(None)
 
 
-@st.dialog("Delete this conversation?")
+def _ask(conversation_id: str | None) -> None:
+    """Which conversation the question is about from now on; None: about none."""
+    state.menu().deleting = conversation_id
+
+
+@st.dialog("Delete this conversation?", on_dismiss=lambda: _ask(None))
 def confirm_delete(conversation_id: str) -> None:
     """Asks once more, then deletes for good."""
     st.markdown("Its messages are erased from the disk. Its calls stay in the statistics, as numbers only.")
@@ -44,5 +54,6 @@ def confirm_delete(conversation_id: str) -> None:
     deleted = yes.button(
         "Delete", type="primary", key="delete-yes", width="stretch", on_click=actions.delete, args=(conversation_id,)
     )
-    if deleted or no.button("Keep", key="delete-no", width="stretch"):
+    kept = no.button("Keep", key="delete-no", width="stretch", on_click=_ask, args=(None,))
+    if deleted or kept:
         st.rerun()

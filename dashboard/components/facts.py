@@ -25,6 +25,9 @@ def line(answer: Answer) -> str:
     """`0.42 s first · 84 tok/s · 31 → 118 · $0.0004 · 1.9 s`, then how it ended when that is not the usual way."""
     if answer.failure and not answer.completion_tokens:
         return f"failed after {numbers.seconds(answer.latency_ms)}"
+    if answer.waiting_until is not None and not answer.completion_tokens:
+        # What the failed attempt took and cost says nothing of the answer to come.
+        return numbers.MISSING
     estimated = answer.running or answer.cost_kind is CostKind.ESTIMATED
     parts = [
         f"{numbers.seconds(answer.ttft_ms)} first",

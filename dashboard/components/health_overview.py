@@ -1,19 +1,23 @@
-"""The parts of the Health page that speak of all providers: first line, charts, and the page before any call."""
+"""The parts of the Health page that speak of all providers: first line, cards, and the page before any call."""
 
 from __future__ import annotations
 
-from html import escape
+import time
 
 import streamlit as st
 
 from conductor_core.kinds import ProviderState
-from conductor_core.metrics.frames import Summary
+from conductor_core.metrics.figures import Filter, Key, Overview
+from conductor_core.metrics.span import Span
 from conductor_core.models import SystemStatus
+from conductor_core.pricing import price_table_version
 from conductor_core.providers import Registry
-from dashboard import drill_actions
-from dashboard.components import charts, numbers, untrusted
+from dashboard import drill_actions, health_actions, runtime
+from dashboard.components import numbers, untrusted
+from dashboard.components.chart_sentences import cost_words
 from dashboard.components.health_figures import HealthFigures
-from dashboard.components.who import look_of, name_of
+from dashboard.components.health_view import HealthView
+from dashboard.components.provider_card import CardFigures, provider_card
 
 _WORDS = {
     ProviderState.HEALTHY: "All well",
@@ -24,6 +28,14 @@ _WORDS = {
     ProviderState.NOT_CONFIGURED: "Nothing is configured",
 }
 _UNWELL = (ProviderState.DEGRADED, ProviderState.OPEN, ProviderState.RECOVERING)
+
+
+def any_call(status: SystemStatus, view: HealthView) -> bool:
+    """Whether there ever was a call, here or in another copy of the app on the same database."""
+    if any(provider.last_check for provider in status.providers):
+        return True
+    ever = Span((0, time.time_ns() // 1_000_000))
+    return bool(runtime.get_conductor().health.calls(ever, Filter(drill=view.filter.drill), limit=1).calls)
 
 
 def nothing_yet(*, drill: bool) -> None:
@@ -42,44 +54,78 @@ def nothing_yet(*, drill: bool) -> None:
         st.switch_page("app_pages/chat.py")
 
 
-def line(status: SystemStatus, everything: Summary) -> None:
-    """`All well · 3 of 13 configured · 1,204 calls · 99.2 % · p50 0.8 s · $0.84`."""
-    st.markdown(untrusted.plain(overall_words(status, everything)))
+def line(status: SystemStatus, overview: Overview) -> None:
+    """How all of it stands, and in small what the figures rest on."""
+    with st.container(gap=None, key="overall"):
+        st.markdown(untrusted.plain(overall_words(status, overview)))
+        st.caption(untrusted.plain(basis_words(overview)))
 
 
-def overall_words(status: SystemStatus, everything: Summary) -> str:
-    """How all of it stands in one line; names those who are not well."""
+def overall_words(status: SystemStatus, overview: Overview) -> str:
+    """`All well · 3 of 4 configured · 1,204 requests · 99.2 % answered · 1.4 % of attempts failed · p50 0.8 s · $0.84`.
+
+    Names those who are not well.
+    """
+    total = overview.total
     unwell = [f"{provider.label} {provider.state}" for provider in status.providers if provider.state in _UNWELL]
     configured = sum(provider.state is not ProviderState.NOT_CONFIGURED for provider in status.providers)
     parts = [
         ": ".join(part for part in (_WORDS[status.state], ", ".join(unwell)) if part),
         f"{configured} of {len(status.providers)} configured",
-        "1 call" if everything.calls == 1 else f"{numbers.count(everything.calls)} calls",
-        numbers.percent(everything.success_rate),
-        f"p50 {numbers.seconds(everything.p50_ms)}",
-        numbers.total(everything.cost_usd, everything.estimated, everything.unpriced, everything.free),
+        "1 request" if total.asked == 1 else f"{numbers.count(total.asked)} requests",
+        f"{numbers.percent(total.success_rate)} answered",
+        f"{numbers.percent(total.error_rate)} of {numbers.attempts(total.calls)} failed",
+        f"p50 {numbers.seconds(total.latency.p50)}",
+        cost_words(total),
     ]
     return " · ".join(parts)
 
 
-def charts_over_time(figures: HealthFigures) -> None:
-    """Latency, success rate and cost per provider, with one legend for all three."""
-    if not figures.providers:
-        st.caption("No calls in this range. A longer one shows the earlier calls.")
-        return
-    st.html(_legend(list(figures.providers)))
-    with st.grid(min_column_width=260, gap="small"):
-        drawn = (
-            ("Latency", "p50, dotted p95", figures.latency),
-            ("Success rate", "stops and mistakes left out", figures.success_rate),
-            ("Cost", _unpriced_words(figures.everything), figures.cost),
-        )
-        for title, what, figure in drawn:
-            with st.container(gap=None):
-                st.markdown(f"**{title}** :small[{what}]")
-                st.plotly_chart(
-                    figure, config=charts.CONFIG, key=f"chart-{title}", alt=f"{title} per provider over time"
-                )
+def basis_words(overview: Overview) -> str:
+    """`Prices known for 97 % of tokens (genai-prices 0.0.48) · percentiles within 1 % · 12 calls are …`."""
+    coverage = overview.total.coverage
+    parts = []
+    if coverage is not None:
+        parts.append(f"prices known for {numbers.percent(coverage)} of tokens")
+    parts += [f"price table {price_table_version()}", f"percentiles {'exact' if overview.exact else 'within 1 %'}"]
+    if overview.stale:
+        parts.append(f"{numbers.count(overview.stale)} calls are still being added up")
+    elif overview.pending:
+        parts.append(f"{numbers.count(overview.pending)} newest calls counted one by one")
+    said = " · ".join(parts)
+    return said[0].upper() + said[1:]
+
+
+def cards(status: SystemStatus, figures: HealthFigures) -> None:
+    """A card per provider that is configured or has calls in the range."""
+    overview = figures.providers
+    with st.grid(min_column_width=240, gap="small"):
+        for one in status.providers:
+            key = Key(one.name)
+            known = key in overview.groups
+            if one.state is ProviderState.NOT_CONFIGURED and not known:
+                continue
+            told = _of_card(figures, key) if known else None
+            if provider_card(one, told, figures.view.zone):
+                _list_calls(figures, one.name)
+
+
+def _of_card(figures: HealthFigures, key: Key) -> CardFigures:
+    overview = figures.providers
+    return CardFigures(
+        now=overview.groups[key],
+        before=overview.groups_before.get(key),
+        span=figures.view.words,
+        last_error=overview.last_errors.get(key.provider),
+        spark=overview.lines[key].latency[0].tolist(),
+    )
+
+
+def _list_calls(figures: HealthFigures, provider: str) -> None:
+    asked = figures.view.filter
+    only = Filter((provider,), asked.models, asked.sources, asked.outcomes, asked.conversation, asked.drill)
+    health_actions.show(figures.span.since, figures.span.until, only)
+    st.rerun()
 
 
 def not_configured(providers: Registry) -> None:
@@ -88,18 +134,3 @@ def not_configured(providers: Registry) -> None:
     listed = [f"{untrusted.plain(one.vendor.label)} `{one.endpoint.missing}`" for one in every if not one.configured]
     if listed:
         st.caption(f"Not configured: {' · '.join(listed)}. Set the variable, or enter the key in Settings.")
-
-
-def _unpriced_words(everything: Summary) -> str:
-    if not everything.unpriced:
-        return "of all calls"
-    return f"without {numbers.count(everything.unpriced)} calls of unknown price"
-
-
-def _legend(names: list[str]) -> str:
-    looks = [(look_of(name), name_of(name)) for name in names]
-    entries = "".join(
-        f'<span><span style="color:{look.colour}" aria-hidden="true">{look.mark}</span> {escape(label)}</span>'
-        for look, label in looks
-    )
-    return f'<div class="legend">{entries}</div>'

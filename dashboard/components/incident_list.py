@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, tzinfo
 from html import escape
 
@@ -12,7 +12,6 @@ import streamlit as st
 from conductor_core.kinds import IncidentKind
 from conductor_core.metrics.words import seconds_words
 from conductor_core.store.records import Incident
-from dashboard import runtime
 from dashboard.components import untrusted
 from dashboard.components.who import name_of
 
@@ -26,20 +25,17 @@ _WORDS = {
 }
 
 
-def incident_list(since: int, zone: tzinfo) -> None:
-    """Draws what went wrong since then (UTC ms), the newest first; of a drill during one, else all others.
+def incident_list(found: Sequence[Incident], zone: tzinfo) -> None:
+    """Draws what went wrong, the newest first.
 
     Args:
         zone: the reader's time zone.
     """
-    conductor = runtime.get_conductor()
-    now, drills = int(time.time() * 1000), conductor.providers.drills()
-    shown = {"of": drills} if conductor.settings.drill else {"besides": drills}
-    found = conductor.store.incidents(since, now + 1, SHOWN + 1, **shown)
     st.markdown("**Incidents**")
     if not found:
         st.caption("None in this range.")
         return
+    now = int(time.time() * 1000)
     st.html(f'<div class="incidents">{_lines(rows(found[:SHOWN], zone, now, name_of))}</div>')
     if len(found) > SHOWN:
         st.caption(f"The newest {SHOWN}. A shorter range shows fewer.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import sqlite3
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
@@ -20,13 +20,14 @@ from dashboard.guard.listening import UNKNOWN, listening_addresses
 
 def facts() -> None:
     """A quiet two-column list."""
-    rows = facts_of(runtime.get_conductor().settings, runtime.run(_listening()), st.context.url)
+    conductor = runtime.get_conductor()
+    rows = facts_of(conductor.settings, conductor.store.facts, runtime.run(_listening()), st.context.url)
     lines = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows.items())
     st.html(f'<dl class="facts-list">{lines}</dl>')
 
 
-def facts_of(settings: Settings, addresses: list[str], url: str | None) -> dict[str, str]:
-    """Name and value of each fact."""
+def facts_of(settings: Settings, database: Mapping[str, str], addresses: list[str], url: str | None) -> dict[str, str]:
+    """Name and value of each fact; where the database is not our file it says itself what it is."""
     listening = "no server runs" if addresses == [UNKNOWN] else ", ".join(map(_written, addresses))
     return {
         "Data folder": str(settings.home),
@@ -36,8 +37,7 @@ def facts_of(settings: Settings, addresses: list[str], url: str | None) -> dict[
         "Password": "set" if settings.password else "not set: only this machine is let in",
         "Conductor": VERSION,
         "Prices": price_table_version(),
-        "SQLite": sqlite3.sqlite_version,
-    }
+    } | dict(database)
 
 
 def local_models() -> None:

@@ -10,7 +10,7 @@ from conductor_core.metrics.interval import wilson
 from conductor_core.metrics.words import seconds_words
 
 MISSING = "–"
-_INTERVAL_BELOW = 1000
+INTERVAL_BELOW = 1000
 """From this many calls on, the interval around a share is too narrow to be worth its space."""
 
 
@@ -40,6 +40,11 @@ def count(number: int | None) -> str:
     return MISSING if number is None else f"{number:,}"
 
 
+def attempts(number: int) -> str:
+    """`1 attempt`, `1,250 attempts`."""
+    return "1 attempt" if number == 1 else f"{count(number)} attempts"
+
+
 def money(usd: float | None, kind: CostKind | None = CostKind.REPORTED) -> str:
     """`$1.27`, `$0.0004` (two significant digits below a cent), `~$0.31` estimated, `free`, `price unknown`.
 
@@ -53,6 +58,11 @@ def money(usd: float | None, kind: CostKind | None = CostKind.REPORTED) -> str:
     if usd is None or kind is None:
         return MISSING
     return ("~" if kind is CostKind.ESTIMATED else "") + _dollars(usd)
+
+
+def unbroken(line: str) -> str:
+    """A line of figures that wraps between them only: no unit without its number, no dot at the start of a line."""
+    return " ".join(figure.replace(" ", "\u00a0") for figure in line.replace(" · ", "\u00a0·\n").split("\n"))
 
 
 def total(usd: float | None, estimated: bool = False, unpriced: int = 0, free: bool = False) -> str:
@@ -77,10 +87,14 @@ def success(successes: int, n: int) -> str:
     """`98.9 % [97.2–99.6] n 412`: the share with its 95 % interval where calls are few, and always how many."""
     if not n:
         return MISSING
-    if n >= _INTERVAL_BELOW:
+    if n >= INTERVAL_BELOW:
         return f"{percent(successes / n)} n {n:,}"
-    low, high = wilson(successes, n)
-    return f"{percent(successes / n)} [{_bound(low)}–{_bound(high)}] n {n}"
+    return f"{percent(successes / n)} {bounds(*wilson(successes, n))} n {n}"
+
+
+def bounds(low: float, high: float) -> str:
+    """`[97.2–99.6]`: an interval of a share in per cent."""
+    return f"[{_bound(low)}–{_bound(high)}]"
 
 
 def _bound(share: float) -> str:

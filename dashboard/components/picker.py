@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from conductor_core.models import Provider
+from conductor_core.routing.strategies import STRATEGIES
 from conductor_core.turns import LaneSetup
 from dashboard import runtime
 from dashboard.components.who import look_of, name_of
@@ -35,7 +36,7 @@ def _provider(setup: LaneSetup, key: str) -> LaneSetup:
 
 def _model(setup: LaneSetup, key: str) -> LaneSetup:
     if setup.provider == Provider.AUTO:
-        st.selectbox("Model", ["chosen by AUTO"], key=f"model-{key}-auto", label_visibility="collapsed", disabled=True)
+        st.selectbox("Model", ["by AUTO"], key=f"model-{key}-auto", label_visibility="collapsed", disabled=True)
         return setup
     models = runtime.get_conductor().catalog.known(setup.provider)
     if setup.model and setup.model not in models:
@@ -64,5 +65,7 @@ def _parameters(setup: LaneSetup, key: str) -> LaneSetup:
 
 def _shown(provider: str) -> str:
     if provider == Provider.AUTO:
-        return "AUTO · best"
+        strategy = runtime.get_conductor().settings.strategy
+        # An order of one's own is too long for the box.
+        return f"AUTO · {strategy.replace('_', ' ')}" if strategy in STRATEGIES else "AUTO · own order"
     return f"{look_of(provider).mark} {name_of(provider)}"

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from html import escape
 from urllib.parse import quote
 
 import streamlit as st
 
-from conductor_core.kinds import Outcome, ProviderState
-from conductor_core.metrics.frames import Summary
+from conductor_core.kinds import ProviderState
+from conductor_core.metrics.figures import Figures, LastError, Quantiles
 from conductor_core.metrics.words import error_words
 from conductor_core.models import ProviderStatus
 from dashboard import actions
 from dashboard.components import numbers, untrusted, who
+from dashboard.components.changes import changes
+from dashboard.components.chart_sentences import cost_words
 
 _SIGNS = {
     ProviderState.HEALTHY: (":material/check_circle:", "green"),
@@ -25,23 +28,54 @@ _SIGNS = {
     ProviderState.NOT_CONFIGURED: (":material/key_off:", "gray"),
 }
 _SPARK_WIDTH, _SPARK_HEIGHT = 240, 26
+_SPARK_POINTS = 50
 _RECENT = timedelta(hours=18)
 """An error of this day's is told by the hour alone."""
 
 
-def provider_card(status: ProviderStatus, figures: Summary | None, spark: Sequence[float], zone: tzinfo) -> None:
-    """One provider: its state from the live figures, everything else from the range's calls (None: it has none)."""
-    with st.container(border=True, height="stretch", gap="xsmall"):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+@dataclass(frozen=True, slots=True)
+class CardFigures:
+    """What a card tells of the range.
+
+    Attributes:
+        before: of as long a time just before, in words `span`.
+        spark: the median latency per bucket in ms, NaN where it answered nothing.
+    """
+
+    now: Figures
+    before: Figures | None
+    span: str
+    last_error: LastError | None
+    spark: Sequence[float]
+
+
+def provider_card(status: ProviderStatus, figures: CardFigures | None, zone: tzinfo) -> bool:
+    """One provider: its state from the live figures, everything else from the range's calls (None: it has none).
+
+    Returns:
+        Whether the reader asks for its calls.
+    """
+    with st.container(border=True, height="stretch", gap="xsmall", key=f"card-{status.name}"):
+        with st.container(
+            horizontal=True,
+            horizontal_alignment="distribute",
+            vertical_alignment="center",
+            key=f"cardhead-{status.name}",
+        ):
             who.show(status.name, "")
             state_badge(status.state)
         st.caption(untrusted.plain(status.reason))
-        if status.state is ProviderState.OPEN:
-            st.button("Recover now", key=f"recover-{status.name}", on_click=actions.recover, args=(status.name,))
         if figures is None:
             st.caption(f"{numbers.MISSING} No calls in this range.")
         else:
-            st.html(_table(rows(figures, zone)) + _spark(spark, who.look_of(status.name).colour))
+            spark = _spark(figures.spark, who.look_of(status.name).colour)
+            st.html(_html(figures.now, lines(figures, zone)) + spark)
+        with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+            if status.state is ProviderState.OPEN:
+                st.button("Recover now", key=f"recover-{status.name}", on_click=actions.recover, args=(status.name,))
+            if figures is not None:
+                return st.button("Calls", key=f"calls-{status.name}", type="tertiary", icon=":material/list:")
+    return False
 
 
 def state_badge(state: ProviderState) -> None:
@@ -50,22 +84,35 @@ def state_badge(state: ProviderState) -> None:
     st.badge(state.replace("_", " "), icon=icon, color=colour)  # type: ignore[arg-type]  # all are names of its list
 
 
-def rows(figures: Summary, zone: tzinfo, now: datetime | None = None) -> list[tuple[str, str]]:
-    """The card's figures: what, and how much, in words."""
-    found = [
-        ("Success", numbers.success(figures.successes, figures.judged)),
-        ("Latency", f"p50 {numbers.seconds(figures.p50_ms)} · p95 {numbers.seconds(figures.p95_ms)}"),
-        ("First token", f"{numbers.seconds(figures.ttft_ms)} · {numbers.rate(figures.tokens_per_second)}"),
-        ("Cost", numbers.total(figures.cost_usd, figures.estimated, figures.unpriced, figures.free)),
+def tiles(of: Figures) -> list[tuple[str, str, str]]:
+    """The card's figures: what, how much, and a note in small."""
+    interval = of.interval
+    sure = numbers.bounds(*interval) + " " if interval and of.judged < numbers.INTERVAL_BELOW else ""
+    return [
+        ("Requests answered", numbers.percent(of.success_rate), f"{sure}n {numbers.count(of.judged)}"),
+        ("Attempts failed", numbers.percent(of.error_rate), f"n {numbers.count(of.judged_attempts)}"),
+        ("Latency", _quantiles(of.latency), f"p50 · p95, n {numbers.count(of.latency.n)}"),
+        ("First token", _quantiles(of.ttft), f"p50 · p95, n {numbers.count(of.ttft.n)}"),
+        ("Pace", numbers.rate(of.pace.p50), f"p50, n {numbers.count(of.pace.n)}"),
+        ("Cost", *_cost(of)),
     ]
-    if figures.last_error and figures.last_error_at is not None:
-        words = error_words(Outcome(figures.last_error), figures.last_status)
-        found.append(("Last error", f"{_when(figures.last_error_at, zone, now)} {words}"))
+
+
+def lines(figures: CardFigures, zone: tzinfo, at: datetime | None = None) -> list[str]:
+    """What changed against the span before, and the last error."""
+    found = []
+    if figures.before is not None and figures.before.calls:
+        changed = " · ".join(changes(figures.now, figures.before)) or "much the same"
+        found.append(f"To the {figures.span} before: {changed}")
+    if figures.last_error:
+        error = figures.last_error
+        found.append(f"Last error {_when(error.at, zone, at)}: {error_words(error.outcome, error.http_status)}")
     return found
 
 
 def sparkline(values: Sequence[float], colour: str) -> str:
     """A small line as SVG, from zero up, with gaps where a value is NaN."""
+    values = _thinned(values)
     top = max((value for value in values if value == value), default=0.0) or 1.0
     step = _SPARK_WIDTH / max(len(values) - 1, 1)
     points = [
@@ -79,15 +126,34 @@ def sparkline(values: Sequence[float], colour: str) -> str:
     )
 
 
-def _table(figures: Sequence[tuple[str, str]]) -> str:
-    cells = "".join(f"<span>{escape(what)}</span><span>{escape(words)}</span>" for what, words in figures)
-    return f'<div class="figures">{cells}</div>'
+def _quantiles(of: Quantiles) -> str:
+    return f"{numbers.seconds(of.p50)} · {numbers.seconds(of.p95)}"
+
+
+def _cost(of: Figures) -> tuple[str, str]:
+    known, _, unpriced = cost_words(of).partition(" + ")
+    return known, f"+ {unpriced}" if unpriced else ""
+
+
+def _html(of: Figures, said: Sequence[str]) -> str:
+    cells = "".join(
+        f"<div><small>{escape(what)}</small><b>{escape(much)}</b><small>{escape(note)}</small></div>"
+        for what, much, note in tiles(of)
+    )
+    return f'<div class="tiles">{cells}</div>' + "".join(f'<p class="said">{escape(line)}</p>' for line in said)
 
 
 def _spark(values: Sequence[float], colour: str) -> str:
     """Behind a box, because Streamlit takes SVG elements out of HTML. The chart below says the same to everyone."""
-    source = quote(sparkline(values, colour))
+    source = quote(sparkline(values, colour), safe=" =/,:;")
     return f'<div class="spark" style="background-image:url(\'data:image/svg+xml,{source}\')" aria-hidden="true"></div>'
+
+
+def _thinned(values: Sequence[float]) -> list[float]:
+    """At most so many points: the mean of what is there of each few neighbours."""
+    few = -(-len(values) // _SPARK_POINTS) or 1
+    parts = [[value for value in values[at : at + few] if value == value] for at in range(0, len(values), few)]
+    return [sum(part) / len(part) if part else float("nan") for part in parts]
 
 
 def _runs(points: Sequence[tuple[float, float]]) -> list[list[tuple[float, float]]]:
@@ -103,7 +169,7 @@ def _runs(points: Sequence[tuple[float, float]]) -> list[list[tuple[float, float
 
 def _run(points: Sequence[tuple[float, float]]) -> str:
     # A single point is drawn as a line of no length, which round caps turn into a dot.
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in (points[0], *points))
+    path = " ".join(f"{x:.0f},{y:.1f}" for x, y in (points[0], *points))
     return f'<polyline points="{path}" vector-effect="non-scaling-stroke"/>'
 
 

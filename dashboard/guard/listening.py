@@ -20,13 +20,30 @@ UNKNOWN = "an unknown address"
 
 def listening_addresses() -> list[str]:
     """Every address of the server on the running loop; `UNKNOWN` alone when it is not uvicorn."""
-    import uvicorn
-
-    for frame in _waiting_frames():
-        server = frame.f_locals.get("self")
-        if isinstance(server, uvicorn.Server):
-            return _addresses(server.config, frame.f_locals.get("sockets"))
+    for config, sockets in _servers():
+        return _addresses(config, sockets)
     return [UNKNOWN]
+
+
+def listening_url() -> str | None:
+    """Where a browser on this machine opens it: `http://127.0.0.1:8501`; None when that is not known."""
+    for config, sockets in _servers():
+        if config.uds or config.fd is not None:
+            return None
+        host, port = sockets[0].getsockname()[:2] if sockets else (config.host, config.port)
+        host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - nothing is bound here
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return None
+
+
+def keep_to_this_process() -> None:
+    """Keeps the server's sockets from the processes this one starts, which would hold the port after its end.
+
+    Streamlit and uvicorn mark them as inheritable, and uvloop closes nothing in a child that is not marked otherwise.
+    """
+    for _, sockets in _servers():
+        for sock in sockets:
+            sock.set_inheritable(False)
 
 
 def is_private(address: str) -> bool:
@@ -44,6 +61,16 @@ def is_private(address: str) -> bool:
     return all(is_loopback(str(entry[4][0])) for entry in found)
 
 
+def _servers() -> Iterator[tuple[Any, list[socket.socket]]]:
+    """The configuration of the server on the running loop, and the sockets it was given."""
+    import uvicorn
+
+    for frame in _waiting_frames():
+        server = frame.f_locals.get("self")
+        if isinstance(server, uvicorn.Server):
+            yield server.config, frame.f_locals.get("sockets") or []
+
+
 def _waiting_frames() -> Iterator[FrameType]:
     """The frames of every task of this loop, each from its outermost coroutine inwards."""
     for task in asyncio.all_tasks():
@@ -55,7 +82,7 @@ def _waiting_frames() -> Iterator[FrameType]:
             coroutine = getattr(coroutine, "cr_await", None)
 
 
-def _addresses(config: Any, sockets: list[socket.socket] | None) -> list[str]:
+def _addresses(config: Any, sockets: list[socket.socket]) -> list[str]:
     if sockets:
         return [_address(sock) for sock in sockets]
     if config.uds:

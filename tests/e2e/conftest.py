@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, expect, sync_playwright
 
 from scripts.browser import executable, launch_arguments
 from tests.beside import Beside, upstream_beside
+from tests.e2e.reading import WAIT_MS
 from tests.installation import KEY
 from tests.serving import Served, free_port, serving, streamlit_run
+
+expect.set_options(timeout=WAIT_MS)
 
 _STREAMLITS_OWN = ("/_stcore/health", "/_stcore/host-config")
 """Asked for below the page's path on a deep link before the right place is found; each is a 404 in the console."""

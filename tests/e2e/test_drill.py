@@ -14,7 +14,7 @@ from tests.serving import free_port, serving, streamlit_run
 pytestmark = pytest.mark.e2e
 
 MARK = "Drill: answers are simulated"
-QUICK = {"CONDUCTOR_BREAKER_PAUSE": "4", "CONDUCTOR_RETRY_BASE": "0.01"}
+QUICK = {"CONDUCTOR_BREAKER_PAUSE": "8", "CONDUCTOR_RETRY_BASE": "0.01"}
 """A breaker that lets a call through again while the reader still watches."""
 QUESTIONS = 8
 """AUTO now and then asks somebody else first, to learn how that one does."""
@@ -64,7 +64,7 @@ def _ask_until_told(page: Page, killed: str, asked: int) -> None:
     for count in range(asked + 1, asked + QUESTIONS):
         assert _ask(page, count) != killed
         if notice.count():
-            why, attempt = page.get_by_role("button", name="why").last, page.get_by_text(f"Attempt 1: {killed}.")
+            why, attempt = page.get_by_role("button", name="Why").last, page.get_by_text(f"Attempt 1: {killed}.")
             why.click()
             expect(attempt).to_be_visible()
             why.click()
@@ -83,6 +83,9 @@ def _is_passed_over(page: Page, killed: str) -> None:
     everything = page.locator("body")
     expect(everything).to_contain_text(f"{killed} open", timeout=WAIT_MS)
     expect(everything).to_contain_text(re.compile(r"lately: unavailable \(503\)\. Passed over for \d+ s\."))
+    left = re.search(r"Passed over for (\d) s\.", everything.inner_text())
+    assert left
+    expect(everything).to_contain_text(re.compile(f"Passed over for [1-{int(left[1]) - 1}] s\\."), timeout=WAIT_MS)
     expect(everything).to_contain_text(f"{killed} recovering", timeout=WAIT_MS)
 
 

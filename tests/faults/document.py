@@ -15,8 +15,8 @@ another one; only AUTO falls back, and says so in the thread. The numbers are se
 
 This file is written by `python -m tests.faults.document`, and a test keeps it current.
 
-| fault | what happens | proven by |
-| --- | --- | --- |
+| | fault | what happens | proven by |
+| --- | --- | --- | --- |
 """
 
 
@@ -27,7 +27,7 @@ def text() -> str:
 
 def _line(row: Row) -> str:
     behaviour = f"{row.behaviour} **Limit:** {row.limit}" if row.limit else row.behaviour
-    return f"| {row.fault} | {behaviour} | {_tests(row)} |\n"
+    return f"| {row.number} | {row.fault} | {behaviour} | {_tests(row)} |\n"
 
 
 def _tests(row: Row) -> str:

@@ -86,20 +86,32 @@ async def test_the_wait_in_the_queue_ends_in_words(tmp_path: Path, upstream: Ups
 
 
 async def test_a_slow_provider_does_not_slow_the_others(tmp_path: Path, upstream: Upstream) -> None:
-    """A hundred callers stuck at one change another's p95 by little more than the measuring itself does."""
+    """A hundred callers stuck at one change another's p95, of answers that take 0.1 s, by a fifth at most.
+
+    One of three comparisons has to show it: whatever else this machine does meanwhile is no provider's doing.
+    """
     async with installation(tmp_path, upstream, CONDUCTOR_PROVIDER_CONCURRENCY="20") as conductor:
-        await _p95(conductor, 20)
-        alone = await _p95(conductor, 60)
-        stuck = [asyncio.create_task(conductor.chat(asked("openai", "any-silent"))) for _ in range(100)]
-        async with asyncio.timeout(5):
-            while conductor.gateway.bulkheads.waiting("openai") < 80:
-                await asyncio.sleep(0.005)
-        crowded = await _p95(conductor, 60)
-        for task in stuck:
-            task.cancel()
-        ends = await asyncio.gather(*stuck, return_exceptions=True)
+        await _p95(conductor)
+        ratios = [await _slowed(conductor)]
+        while ratios[-1] > 1.2 and len(ratios) < 3:
+            ratios.append(await _slowed(conductor))
+    assert min(ratios) <= 1.2
+
+
+async def _slowed(conductor: Conductor) -> float:
+    """The p95 of one provider while a hundred callers are stuck at another, in parts of what it was before."""
+    alone = await _p95(conductor)
+    stuck = [asyncio.create_task(conductor.chat(asked("openai", "any-silent"))) for _ in range(100)]
+    async with asyncio.timeout(5):
+        while conductor.gateway.bulkheads.waiting("openai") < 80:
+            await asyncio.sleep(0.005)
+    crowded = await _p95(conductor)
+    assert conductor.gateway.bulkheads.waiting("openai") == 80  # all the while
+    for task in stuck:
+        task.cancel()
+    ends = await asyncio.gather(*stuck, return_exceptions=True)
     assert {type(end) for end in ends} == {asyncio.CancelledError}
-    assert crowded <= 1.2 * alone + 0.02  # a busy machine's own jitter
+    return crowded / alone
 
 
 async def test_an_outage_of_one_among_three_is_hardly_felt(tmp_path: Path, upstream: Upstream) -> None:
@@ -124,11 +136,15 @@ async def test_an_outage_of_one_among_three_is_hardly_felt(tmp_path: Path, upstr
     assert len(upstream.requests) <= 1.15 * requests
 
 
-async def _p95(conductor: Conductor, calls: int) -> float:
-    """Seconds of calls one after the other at the provider that is well."""
+async def _p95(conductor: Conductor) -> float:
+    """Seconds of calls at the provider that is well, six at a time."""
     took = []
-    for _ in range(calls):
+
+    async def call() -> None:
         began = time.perf_counter()
-        assert (await conductor.chat(asked("anthropic", "any"))).content == TEXT
+        assert (await conductor.chat(asked("anthropic", "any-delay-100"))).content == TEXT
         took.append(time.perf_counter() - began)
+
+    for _ in range(10):
+        await asyncio.gather(*(call() for _ in range(6)))
     return statistics.quantiles(took, n=20)[-1]

@@ -236,6 +236,13 @@ def test_every_row_is_proven(row: Row) -> None:
         assert f"def {name}(" in (ROOT / file).read_text()
 
 
+def test_no_fault_is_left_out() -> None:
+    """All 52, in their order."""
+    numbers = [row.number for row in ROWS]
+    assert numbers == sorted(numbers)
+    assert set(numbers) == {f"F{number:02}" for number in range(1, 53)}
+
+
 def test_the_dialects_are_those_of_the_registry() -> None:
     """A typing error in a row would leave it untried."""
     assert {dialect for row in ROWS if row.scenario for dialect in row.scenario.dialects} == set(ALL) == set(LABELS)

@@ -5,10 +5,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from sqlalchemy import select, update
 
+from conductor_core.secret import Secret
+from conductor_core.store.backend import Backend
 from conductor_core.store.database import Store
+from conductor_core.store.postgres import Postgres
 from conductor_core.store.sqlite import SQLite
+from conductor_core.store.tables import calls
+from tests.postgres import Server
 from tests.store.rows import finished, until
 
 
@@ -33,9 +40,15 @@ def work() -> Work:
 
 
 @pytest.fixture
-def store(home: Path, work: Work) -> Iterator[Store]:
+def backend(home: Path, database_url: Secret | None) -> Backend:
+    """Open, of either kind."""
+    return Postgres.open(database_url) if database_url else SQLite.open(home)
+
+
+@pytest.fixture
+def store(backend: Backend, work: Work) -> Iterator[Store]:
     """A store whose writer has that chore; not started."""
-    opened = Store(SQLite.open(home), chore=work)
+    opened = Store(backend, chore=work)
     yield opened
     if opened.writer._thread.is_alive():
         opened.close()
@@ -67,12 +80,15 @@ def test_a_chore_is_called_when_it_asked_to_be(store: Store, work: Work) -> None
     assert 0.04 < work.runs[1] - work.runs[0] < 1.0
 
 
-def test_a_chore_that_fails_is_told_and_tried_again(store: Store, work: Work) -> None:
+def test_a_chore_that_fails_is_told_and_tried_again(
+    store: Store, work: Work, database_url: Secret | None, caplog: pytest.LogCaptureFixture
+) -> None:
     """An error of the database's is a sentence until the next run succeeds; another one ends nothing either."""
-    work.answers = [sqlite3.OperationalError("disk I/O error")] * 3 + [ZeroDivisionError()]
+    error = psycopg.DataError if database_url else sqlite3.OperationalError
+    work.answers = [error("what it said")] * 3 + [ZeroDivisionError()]
     store.writer.start()
     until(lambda: store.writer.trouble)
-    assert "disk I/O error" in store.writer.trouble
+    assert "what it said" in store.writer.trouble
     until(lambda: len(work.runs) == 5)
     until(lambda: not store.writer.trouble)
     store.save_call(finished()).result(5)
@@ -98,18 +114,39 @@ def test_closing_does_not_wait_for_a_chore_without_end(store: Store, work: Work)
     store._backend.close()
 
 
-def test_a_chore_may_open_transactions(home: Path) -> None:
+def test_a_chore_may_open_transactions(backend: Backend) -> None:
     """On the writing engine, in between the writer's own."""
-    backend = SQLite.open(home)
+    counted: list[int] = []
 
     def count() -> None:
         with backend.writing.begin() as connection:
-            connection.exec_driver_sql("UPDATE calls SET counted = 1")
+            counted.append(connection.execute(update(calls).values(counted=1)).rowcount)
 
     store = Store(backend, chore=count)
     store.writer.start()
-    store.save_call(finished()).result(5)
+    for _ in range(3):
+        store.save_call(finished()).result(5)
     store.close()
-    with sqlite3.connect(home / "conductor.db") as connection:
-        assert connection.execute("SELECT counted FROM calls").fetchall() == [(1,)]
-    connection.close()
+    assert counted[-1] == 3
+
+
+def test_a_chore_survives_a_lost_connection(postgres: Server, postgres_url: Secret) -> None:
+    """Its error is told, it runs again over a new connection, and the copy is still the same."""
+    backend = Postgres.open(postgres_url)
+    work = Work()
+
+    def look() -> float | None:
+        with backend.writing.begin() as connection:
+            connection.execute(select(calls.c.id))
+        return work() or 0.05
+
+    store = Store(backend, chore=look)
+    store.writer.start()
+    until(lambda: len(work.runs) > 2)
+    postgres.restart()
+    before = len(work.runs)
+    until(lambda: len(work.runs) > before + 2)
+    store.save_call(finished()).result(10)
+    assert not store.writer.trouble
+    assert store.copy == 0
+    store.close()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from conductor_core.errors import NotFound
 from conductor_core.kinds import LaneState, Outcome, Source
 from conductor_core.store.database import Store
+from conductor_core.store.sqlite import SQLite
 from conductor_core.text import is_clean
 from tests.store.conftest import OpenStore
 from tests.store.rows import answer, conversation, finished, fresh_id, incident, message, running, until
@@ -268,13 +269,13 @@ def test_readers_can_not_write(store: Store) -> None:
 @pytest.mark.parametrize(("durability", "level"), [("normal", 1), ("full", 2)])
 def test_durability_sets_when_the_disk_is_flushed(home: Path, durability: str, level: int) -> None:
     """`full` flushes with every commit, `normal` with checkpoints; either way deleted bytes are overwritten."""
-    store = Store.open(home, durability=durability)
-    with store._backend.writing.connect() as connection:
+    backend = SQLite.open(home, durability=durability)
+    with backend.writing.connect() as connection:
         pragmas = [
             connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
             for name in ("synchronous", "journal_mode", "foreign_keys", "secure_delete", "busy_timeout")
         ]
-    store.close()
+    backend.close()
     assert pragmas == [level, "wal", 1, 1, 5000]
 
 

@@ -18,6 +18,7 @@ from conductor_core.errors import DatabaseTooNew, StoreError
 from conductor_core.kinds import LaneState, Outcome
 from conductor_core.secret import Secret
 from conductor_core.store import postgres as module
+from conductor_core.store import slots
 from conductor_core.store.database import Store
 from conductor_core.store.migrations import HEAD
 from conductor_core.store.postgres import Postgres
@@ -136,7 +137,7 @@ def test_a_living_copy_is_left_alone(open_copy: OpenCopy) -> None:
     one.save_incident(incident())
     one.save_call(running()).result(5)
     two = open_copy()
-    swept = module.time.monotonic() + 0.5
+    swept = time.monotonic() + 0.5
     until(lambda: time.monotonic() > swept)
     assert two.recent_calls(1)[0].outcome is Outcome.RUNNING
     assert two.messages(chat.id)[0].state is LaneState.STREAMING
@@ -162,7 +163,7 @@ def test_a_start_takes_over_what_the_last_one_left(open_copy: OpenCopy, postgres
     process, copy, chat = killed_later(postgres_url)
     process.kill()
     process.communicate()
-    locked = f"SELECT count(*) FROM pg_locks WHERE classid = {module.slots.NAMESPACE} AND objid = {copy}"
+    locked = f"SELECT count(*) FROM pg_locks WHERE classid = {slots.NAMESPACE} AND objid = {copy}"
     with psycopg.connect(libpq(postgres_url), autocommit=True) as connection:
         until(lambda: connection.execute(locked.encode()).fetchall() == [(0,)])
     store = open_copy()
@@ -182,32 +183,33 @@ def killed_later(url: Secret) -> tuple[subprocess.Popen[str], int, str]:
     return process, int(copy), chat
 
 
-@pytest.mark.usefixtures("impatient")
 def test_a_lost_connection_keeps_the_slot(open_copy: OpenCopy, postgres: Server, postgres_url: Secret) -> None:
     """A copy whose session is ended comes back as the same copy, and its running rows go on."""
     one, two = open_copy(), open_copy()
     two.save_call(running()).result(5)
     cut_off(postgres, postgres_url)
-    one.save_call(finished()).result(10)
     two.save_call(finished()).result(10)
+    one.save_call(finished()).result(10)
     assert [one.copy, two.copy] == [0, 1]
     assert sum(call.outcome is Outcome.RUNNING for call in one.recent_calls(9)) == 1
 
 
 def test_a_slot_taken_meanwhile_is_left(open_copy: OpenCopy, postgres: Server, postgres_url: Secret) -> None:
-    """A copy that comes back and finds its slot taken has another one from then on."""
+    """A copy that comes back and finds its slot taken has another one from then on, and ends what that one's last
+    holder left running."""
     store = open_copy()
-    first = finished()
-    store.save_call(first).result(5)
+    store.save_call(running()).result(5)
     with psycopg.connect(libpq(postgres_url), autocommit=True) as other:
+        other.execute("UPDATE calls SET copy = 1")
         postgres.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             f" WHERE datname = '{name_of(postgres_url)}' AND application_name = 'conductor'"
         )
-        lock = f"SELECT pg_try_advisory_lock({module.slots.NAMESPACE}, 0)".encode()
+        lock = f"SELECT pg_try_advisory_lock({slots.NAMESPACE}, 0)".encode()
         until(lambda: other.execute(lock).fetchall() == [(True,)])
         store.rename("none", "none").result(10)
         assert store.copy == 1
+        assert store.recent_calls(1)[0].outcome is Outcome.INTERRUPTED
         chat = conversation()
         store.save_conversation(chat)
         said = answer(chat.id)
@@ -257,6 +259,8 @@ def test_while_the_server_is_away_rows_wait(open_copy: OpenCopy, postgres: Serve
         saving = [store.save_call(finished()) for _ in range(50)]
         until(lambda: store.writer.trouble)
         trouble = store.writer.trouble
+        with pytest.raises(StoreError, match="can't be reached just now; try again"):
+            store.recent_calls(1)
         assert not any(future.done() for future in saving)
     finally:
         postgres.resume()
@@ -267,6 +271,29 @@ def test_while_the_server_is_away_rows_wait(open_copy: OpenCopy, postgres: Serve
     assert PASSWORD not in trouble
     until(lambda: not store.writer.trouble)
     assert len(store.recent_calls(100)) == 51
+
+
+def test_closing_does_not_wait_for_a_server_that_is_away(open_copy: OpenCopy, postgres: Server) -> None:
+    """After the time-out the end comes all the same, and whoever waits is told why."""
+    store = open_copy()
+    store.save_call(finished()).result(5)
+    postgres.halt()
+    try:
+        lost = store.save_call(finished())
+        begun = time.monotonic()
+        store.writer.close(timeout=0.2)
+        assert time.monotonic() - begun < 5
+    finally:
+        postgres.resume()
+    with pytest.raises(StoreError, match="can't be reached"):
+        lost.result(0)
+
+
+def test_a_missing_server_is_a_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """These tests are not passed over where there is no PostgreSQL: the sentence says what to install."""
+    monkeypatch.setenv("POSTGRES_BIN", str(tmp_path))
+    with pytest.raises(RuntimeError, match="sudo apt install postgresql"):
+        Server()
 
 
 @pytest.mark.parametrize(
@@ -284,7 +311,7 @@ def test_a_bad_row_fails_alone(open_copy: OpenCopy, field: str, bad: object) -> 
     """A row the database can't take fails by itself, also in the middle of a batch; those around it are written."""
     store = open_copy()
     good = [store.save_call(finished()) for _ in range(5)]
-    failing = [store.save_call(finished(**{field: bad})) for _ in range(2)]
+    failing = [store.save_call(finished(None, **{field: bad})) for _ in range(2)]
     good += [store.save_call(finished()) for _ in range(5)]
     for future in good:
         future.result(5)

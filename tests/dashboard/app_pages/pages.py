@@ -78,7 +78,8 @@ def compare_state(test: AppTest) -> state.CompareState:
 
 
 def words(test: AppTest) -> str:
-    """Everything written on the page, its sidebar and its labels."""
+    """Everything written on the page, its sidebar and its labels; a space is a space."""
     drawn: list[Any] = [*test.markdown, *test.caption, *test.error, *test.info, *test.html]
     buttons = [button.label for button in test.button]
-    return "\n".join([*(str(one.value) for one in drawn if not isinstance(one, str)), *buttons])
+    written = [str(one.value).replace("\u00a0", " ") for one in drawn if not isinstance(one, str)]
+    return "\n".join([*written, *buttons])

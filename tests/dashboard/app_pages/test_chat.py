@@ -7,7 +7,8 @@ from streamlit.testing.v1.element_tree import Selectbox
 
 from conductor_core.kinds import LaneState
 from conductor_core.turns import LaneSetup
-from dashboard import runtime
+from dashboard import actions, runtime
+from dashboard.state import ChatState
 from tests.dashboard.app_pages.pages import (
     Install,
     answered,
@@ -101,7 +102,7 @@ def test_while_nothing_has_arrived_it_says_what_it_waits_for(install: Install, u
     page = send(opened("chat"), "Hello")
     assert "Waiting for the first token …" in words(page)
     page.button(key="stop").click().run()
-    answered(page)
+    assert "Stopped before the first word." in words(answered(page))
 
 
 def test_a_failure_is_a_sentence_with_two_ways_on(install: Install, upstream: Upstream) -> None:
@@ -118,6 +119,47 @@ def test_a_failure_is_a_sentence_with_two_ways_on(install: Install, upstream: Up
     assert ANSWER in " ".join(words(answered(page)).split())
     assert not page.error
     assert upstream.requests[-1].body["messages"][-1]["content"] == "Hello there"
+
+
+def test_a_cut_answer_is_kept_and_can_be_gone_on_with(install: Install, upstream: Upstream) -> None:
+    """Continue with another one: one text of both. Retry: a new text, and the old one folded above it."""
+    install(upstream)
+    upstream.behaviour = "cut-3"
+    page = ask(opened("chat"), "Hello there")
+    assert [menu.label for menu in page.menu_button][:2] == ["Continue", "Use another"]
+    upstream.behaviour = "words-2"
+    page.menu_button[0].click("anthropic").run()
+    said = " ".join(words(answered(page)).split())
+    assert "Grüße aus Köln Grüße aus" in said
+    assert "Begun by OpenAI, continued by Anthropic." in said
+    upstream.behaviour = "same-cut-2"
+    page = ask(page, "And?")
+    upstream.behaviour = "words-4"
+    next(button for button in page.button if button.label == "Retry").click().run()
+    page = answered(page)
+    assert [folded.label for folded in page.expander] == ["An earlier answer, as far as it came"]
+    assert page.expander[0].markdown[0].value == "ha ha"
+
+
+def test_a_double_click_sends_once(install: Install, upstream: Upstream) -> None:
+    """The same text from the same form; from the form as it is drawn next it is a message of its own."""
+    conductor = install(upstream)
+    page = opened("chat")
+    form = actions.new_form()
+
+    def twice() -> None:
+        from dashboard import actions, state
+
+        for _ in range(2):
+            actions.send("Hello there", state.chat().notice)
+
+    test = AppTest.from_function(twice)
+    test.session_state["_chat"] = ChatState(notice=form)
+    test.run()
+    assert not test.exception
+    assert len(conductor.store.conversations("chat")) == 1
+    answered(ask(page, "Hello there"))
+    assert len(conductor.store.conversations("chat")) == 2
 
 
 def test_another_provider_takes_over_with_its_own_model(install: Install, upstream: Upstream) -> None:
@@ -258,6 +300,22 @@ def test_delete_asks_first(install: Install, upstream: Upstream) -> None:
     page.button(key="delete-yes").click().run()
     assert conductor.store.conversations("chat") == []
     assert "Ask anything" in words(checked(page, "chat"))
+
+
+def test_the_question_stays_when_the_answer_ends(install: Install, upstream: Upstream) -> None:
+    """An answer that ends draws the page anew; the question asked meanwhile is still there, and Keep still keeps."""
+    conductor = install(upstream)
+    upstream.behaviour = "silent"
+    page = send(opened("chat"), "Hello")
+    page.button(key="delete").click().run()
+    conversation_id = conversation_of(page)
+    turn = conductor.conversations.turn(conversation_id)
+    assert turn
+    turn.stop()
+    assert "erased" in words(answered(page))
+    page.button(key="delete-no").click().run()
+    assert "erased" not in words(checked(page, "chat"))
+    assert conductor.store.conversation(conversation_id)
 
 
 def test_deleting_while_an_answer_runs_ends_it(install: Install, upstream: Upstream) -> None:

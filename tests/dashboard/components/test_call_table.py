@@ -1,44 +1,70 @@
-"""The rows under every chart."""
+"""The rows under every chart, and what they are rows of."""
 
 from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from conductor_core.metrics.frames import COLUMNS, frame
-from dashboard.components.call_table import SHOWN, table
+import pytest
 
+from conductor_core.kinds import SUCCESSES, CostKind, Outcome
+from conductor_core.metrics.figures import Filter
+from conductor_core.metrics.span import Span
+from dashboard.components.call_table import COLUMNS, downloads, pick_words, row
+from tests.dashboard.app_pages.pages import Install
+from tests.store.rows import finished
+
+BERLIN = ZoneInfo("Europe/Berlin")
 NOON = 1_795_435_200_000
 """Midday of 23 November 2026 in UTC."""
+MINUTE = 60_000
 
 
-def row(started: int, **fields: object) -> tuple[object, ...]:
-    usual = {"id": str(started), "started_at": started, "provider": "gemini", "model": "m", "source": "chat"}
-    values = dict.fromkeys(COLUMNS) | usual | {"outcome": "ok", "cost_kind": "unknown"} | fields
-    return tuple(values[name] for name in COLUMNS)
+def cells(zone: ZoneInfo = BERLIN, **given: object) -> dict[str, str]:
+    """A call's row, by the name of the column."""
+    told = row(finished(None, **{"started_at": NOON, **given}), zone)
+    return dict(zip((column["name"] for column in COLUMNS), told["cells"], strict=True))
 
 
-def test_it_shows_the_newest_first_and_not_too_many() -> None:
-    """The frame is oldest first."""
-    found = table(frame([row(NOON + at) for at in range(SHOWN + 20)]), ZoneInfo("UTC"), str)
-    assert len(found) == SHOWN
-    assert found["When"].is_monotonic_decreasing
+def test_each_call_reads_as_people_say_it(install: Install) -> None:
+    """The reader's hour, the provider's name, the outcome in our words, the price in words where there is none."""
+    install()
+    told = cells(cost_kind=CostKind.ESTIMATED, cost_usd=0.0004)
+    assert (told["When"], told["Provider"], told["Cost"]) == ("23 Nov 13:00:00", "OpenAI", "~$0.0004")
+    assert (told["First token"], told["Latency"], told["Tokens"]) == ("0.30 s", "0.81 s", "42 → 180")
+    failed = {"outcome": Outcome.RATE_LIMITED, "http_status": 429, "cost_kind": CostKind.UNKNOWN, "cost_usd": None}
+    told = cells(BERLIN, **failed, error="Wait\u202e.")
+    assert (told["Ended"], told["Cost"], told["Error"]) == ("rate limited (429)", "price unknown", "Wait.")
 
 
-def test_each_call_reads_as_people_say_it() -> None:
-    """The reader's hour, the provider's name, the error in our words, the price in words where there is none."""
-    failed = row(NOON, outcome="rate_limited", http_status=429, error="Gemini is rate-limited.", latency_ms=80.0)
-    paid = row(NOON + 1, cost_usd=0.0004, cost_kind="estimated", latency_ms=1900.0, prompt_tokens=31)
-    newest, older = table(frame([failed, paid]), ZoneInfo("Europe/Berlin"), str.title).to_dict("records")
-    assert (newest["Provider"], newest["Cost"], newest["Latency"], newest["In"]) == ("Gemini", "~$0.0004", 1.9, 31)
-    assert (older["Outcome"], older["Cost"], older["Error"]) == (
-        "rate limited (429)",
-        "price unknown",
-        "Gemini is rate-limited.",
-    )
-    assert older["When"].hour == 13
-    assert newest["Error"] == ""
+@pytest.mark.parametrize(
+    ("outcome", "state"),
+    [(Outcome.OK, "well"), (Outcome.BLOCKED, "well"), (Outcome.TIMEOUT, "failed"), (Outcome.CANCELLED, "neutral")],
+)
+def test_only_failures_are_marked_as_such(install: Install, outcome: Outcome, state: str) -> None:
+    """The reader's own Stop is neither."""
+    install()
+    assert row(finished(outcome=outcome), BERLIN)["state"] == state
 
 
-def test_no_calls_are_an_empty_table() -> None:
-    """With its columns, and no error."""
-    assert table(frame([]), ZoneInfo("UTC"), str).empty
+@pytest.mark.parametrize(
+    ("filter", "length", "said"),
+    [
+        (Filter(), 15 * MINUTE, "23 Nov 13:00 to 13:15"),
+        (Filter(("openai",)), 5_000, "Openai · 23 Nov 13:00:00 to 13:00:05"),
+        (Filter(("openai",), ("gpt-4o",)), 24 * 60 * MINUTE, "Openai gpt-4o · 23 Nov 13:00 to 24 Nov 13:00"),
+        (Filter(outcomes=(Outcome.TIMEOUT,)), MINUTE, "23 Nov 13:00 to 13:01 · timed out"),
+        (Filter(outcomes=tuple(SUCCESSES)), MINUTE, "23 Nov 13:00 to 13:01 · answered"),
+    ],
+)
+def test_what_is_listed_is_said(filter: Filter, length: int, said: str) -> None:
+    """Whose, when by the reader's clock, ended how."""
+    assert pick_words(Span((NOON, NOON + length)), filter, BERLIN, str.title) == said
+
+
+def test_files_are_of_the_calls_listed() -> None:
+    """The same time and filter; how much at most is said."""
+    csv, jsonl = downloads(Span((NOON, NOON + MINUTE)), Filter(("openai",), (), (), (Outcome.TIMEOUT,), "c d"))
+    asked = f"since={NOON}&until={NOON + MINUTE}&provider=openai&outcome=timeout&conversation=c+d"
+    assert csv["address"] == f"/download/calls.csv?{asked}"
+    assert jsonl["address"] == f"/download/calls.jsonl?{asked}"
+    assert "at most 1,000,000" in csv["words"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,9 +136,10 @@ def test_health_shows_either_the_drill_or_what_is_real(home: Path) -> None:
     assert "simulated by Drill" in pages.words(chat)
     assert [call.source for call in conductor.store.recent_calls(5)] == [Source.DRILL]
     health = pages.opened("health")
-    assert "4 of 4 configured · 1 call" in words(health)
+    assert "4 of 4 configured · 1 request" in words(health)
     assert "Drill · " in words(health)
-    assert list(health.dataframe[0].value["From"]) == ["drill"]
+    (table,) = (one.proto for one in health.get("bidi_component") if one.proto.component_name == "conductor.calls")
+    assert [row["cells"][8] for row in json.loads(table.json)["rows"]] == ["drill"]
     page = press(health, "End the drill")
     assert "No calls yet" in words(page)
     assert "Drill · " not in words(page)

@@ -61,6 +61,12 @@ def test_a_running_answer_shows_estimates_and_dashes() -> None:
     assert facts.line(running) == "0.42 s first · – · ~31 → 118 · ~$0.0004 · 1.9 s"
 
 
+def test_before_another_try_there_is_nothing_to_tell() -> None:
+    """The attempt that failed was free; the answer won't be."""
+    waiting = replace(DONE, state=LaneState.WAITING, completion_tokens=None, cost_kind=CostKind.FREE, waiting_until=1.0)
+    assert facts.line(waiting) == "–"
+
+
 def test_an_answer_in_one_burst_has_no_rate() -> None:
     """And no dash that nobody could explain."""
     assert facts.line(replace(DONE, tokens_per_second=None)) == "0.42 s first · 31 → 118 · $0.0004 · 1.9 s"

@@ -65,9 +65,16 @@ def test_names_from_elsewhere_stay_on_their_line() -> None:
 def drawn() -> None:
     from datetime import UTC
 
+    from conductor_core.metrics.figures import Filter
+    from conductor_core.metrics.span import Range
+    from dashboard import runtime
+    from dashboard.components.health_figures import health_figures
+    from dashboard.components.health_view import HealthView
     from dashboard.components.incident_list import incident_list
 
-    incident_list(0, UTC)
+    drill = runtime.get_conductor().settings.drill
+    figures = health_figures(HealthView(Range.HOUR, 0, 0, "provider", Filter(drill=drill), UTC))
+    incident_list(figures.incidents, UTC)
 
 
 def page_words() -> str:

@@ -8,6 +8,13 @@ from conductor_core.kinds import CostKind
 from dashboard.components import numbers
 
 
+def test_figures_are_not_broken_apart() -> None:
+    """A narrow page breaks the line after a dot, and nowhere else."""
+    assert (
+        numbers.unbroken("1.5 s first · 16 → 8 · free") == "1.5\u00a0s\u00a0first\u00a0· 16\u00a0→\u00a08\u00a0· free"
+    )
+
+
 def test_what_is_not_there_yet_is_an_en_dash() -> None:
     """Never 0."""
     missing = [

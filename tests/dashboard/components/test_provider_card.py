@@ -4,52 +4,57 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
-from conductor_core.metrics.frames import Summary
-from dashboard.components.provider_card import rows, sparkline
+from conductor_core.kinds import Outcome
+from conductor_core.metrics.figures import Figures, LastError, Quantiles
+from dashboard.components.provider_card import CardFigures, lines, sparkline, tiles
 
 NOW = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
-FIGURES = Summary(
-    calls=420,
-    successes=407,
-    judged=412,
-    p50_ms=700.0,
-    p95_ms=1900.0,
-    ttft_ms=300.0,
-    tokens_per_second=84.0,
-    cost_usd=0.31,
-    estimated=False,
-    free=False,
-    unpriced=0,
-    last_error="rate_limited",
-    last_error_at=int((NOW - timedelta(minutes=28)).timestamp() * 1000),
-    last_status=429,
+FIGURES = Figures(
+    attempts={Outcome.OK: 407, Outcome.TIMEOUT: 13, Outcome.CANCELLED: 8},
+    requests={Outcome.OK: 407, Outcome.TIMEOUT: 5, Outcome.CANCELLED: 8},
+    latency=Quantiles(407, 700.0, 1500.0, 1900.0, 3000.0),
+    ttft=Quantiles(400, 300.0, 500.0, 600.0, 900.0),
+    pace=Quantiles(390, 84.0, 90.0, 91.0, 99.0),
+    cost_reported=0.31,
+    priced=420,
 )
+ERROR = LastError(Outcome.RATE_LIMITED, 429, int((NOW - timedelta(minutes=28)).timestamp() * 1000))
+
+
+def card(before: Figures | None = None, error: LastError | None = None) -> CardFigures:
+    return CardFigures(FIGURES, before, "24 h", error, [])
 
 
 def test_a_card_says_each_figure_with_its_unit_and_n() -> None:
-    """The percentiles, the interval, the reader's hour of the last error."""
-    assert rows(FIGURES, timezone(timedelta(hours=1)), NOW) == [
-        ("Success", "98.8 % [97.2–99.5] n 412"),
-        ("Latency", "p50 0.70 s · p95 1.9 s"),
-        ("First token", "0.30 s · 84 tok/s"),
-        ("Cost", "$0.31"),
-        ("Last error", "15:02 rate limited (429)"),
+    """Success is of requests and has its interval; errors are of attempts."""
+    assert tiles(FIGURES) == [
+        ("Requests answered", "98.8 %", "[97.2–99.5] n 412"),
+        ("Attempts failed", "3.1 %", "n 420"),
+        ("Latency", "0.70 s · 1.9 s", "p50 · p95, n 407"),
+        ("First token", "0.30 s · 0.60 s", "p50 · p95, n 400"),
+        ("Pace", "84 tok/s", "p50, n 390"),
+        ("Cost", "$0.31", "+ 8 unpriced"),
     ]
 
 
-def test_an_older_error_is_told_with_its_day() -> None:
-    """An hour alone would be read as today's."""
-    assert rows(FIGURES, UTC, NOW + timedelta(days=2))[-1] == ("Last error", "Nov 23, 14:02 rate limited (429)")
+def test_what_was_not_measured_is_an_en_dash() -> None:
+    """Never a nought."""
+    assert [much for _, much, _ in tiles(Figures())] == ["–", "–", "– · –", "– · –", "–", "–"]
 
 
-def test_without_an_error_there_is_no_line_for_one() -> None:
-    """And what was not measured is an en dash."""
-    told = dict(rows(replace(FIGURES, last_error=None, p50_ms=None, p95_ms=None), UTC))
-    assert "Last error" not in told
-    assert told["Latency"] == "p50 – · p95 –"
+def test_the_last_error_is_told_by_the_readers_clock() -> None:
+    """An older one with its day: an hour alone would be read as today's."""
+    zone = timezone(timedelta(hours=1))
+    assert lines(card(error=ERROR), zone, NOW) == ["Last error 15:02: rate limited (429)"]
+    assert lines(card(error=ERROR), UTC, NOW + timedelta(days=2)) == ["Last error Nov 23, 14:02: rate limited (429)"]
+
+
+def test_it_is_compared_with_the_span_before() -> None:
+    """Where there was one; without a change worth a word it says so."""
+    assert lines(card(before=FIGURES), UTC) == ["To the 24 h before: much the same"]
+    assert lines(card(before=Figures()), UTC) == []
 
 
 def test_a_sparkline_leaves_gaps_and_shows_a_lonely_point() -> None:
@@ -59,6 +64,11 @@ def test_a_sparkline_leaves_gaps_and_shows_a_lonely_point() -> None:
     runs = re.findall(r'points="([^"]+)"', drawn)
     assert [len(set(run.split())) for run in runs] == [2, 1, 2]
     assert all(0 <= float(point.partition(",")[2]) <= 26 for run in runs for point in run.split())
+
+
+def test_a_sparkline_is_no_longer_than_it_is_wide() -> None:
+    """It is sent every other second."""
+    assert len(sparkline([1.0, 2.0] * 50, "#0072B2")) < 1_000
 
 
 def test_a_sparkline_of_nothing_is_empty() -> None:

@@ -1,0 +1,83 @@
+// The table of calls: rows as text, heads that sort, a row that opens its call. What is in a cell is never markup.
+const make = (parent, tag, className = "", text = "") => {
+  const node = document.createElement(tag);
+  node.className = className;
+  node.textContent = text;
+  parent.append(node);
+  return node;
+};
+
+function heads(table, data, send) {
+  const line = make(make(table, "thead"), "tr");
+  for (const column of data.columns) {
+    const head = make(line, "th", column.number ? "calls-number" : "");
+    head.scope = "col";
+    if (!column.sort) { head.textContent = column.name; continue; }
+    const sorted = data.order === column.sort;
+    const button = make(head, "button", "", column.name + (sorted ? (data.descending ? " ↓" : " ↑") : ""));
+    button.type = "button";
+    if (sorted) head.setAttribute("aria-sort", data.descending ? "descending" : "ascending");
+    button.onclick = () => send("sort", column.sort);
+  }
+}
+
+function rows(table, data, send) {
+  const body = make(table, "tbody");
+  for (const row of data.rows) {
+    const line = make(body, "tr");
+    data.columns.forEach((column, at) => {
+      const cell = make(line, "td", column.number ? "calls-number" : column.wide ? "calls-wide" : "");
+      const text = row.cells[at];
+      if (at === 0) {
+        const open = make(cell, "button", "", text);
+        open.type = "button";
+        open.dataset.call = row.id;
+        open.setAttribute("aria-label", `Open the call of ${text}`);
+      } else if (column.who) {
+        make(cell, "b", "", `${row.mark} `).style.color = row.colour;
+        cell.append(text);
+      } else if (column.state) {
+        make(cell, "span", `calls-${row.state}`, text);
+      } else cell.textContent = text;
+      if (column.wide) cell.title = text;
+    });
+    line.onclick = () => send("open", row.id);
+  }
+}
+
+function foot(root, data, send) {
+  const bar = make(root, "div", "calls-foot");
+  for (const [text, step, there] of [["Newer", -1, data.newer], ["Older", 1, data.older]]) {
+    const button = make(bar, "button", "calls-button", data.chronological ? text : step < 0 ? "Back" : "Next");
+    button.type = "button";
+    button.disabled = !there;
+    button.onclick = () => send("turn", step);
+  }
+  make(bar, "span", "calls-said", data.said);
+  for (const link of data.downloads) {
+    const anchor = make(bar, "a", "calls-button", link.name);
+    anchor.href = new URL(`../../..${link.address}`, import.meta.url).href;
+    anchor.download = "";
+    anchor.title = link.words;
+  }
+}
+
+const shown = new Map();
+
+export default function ({ parentElement, data, setTriggerValue }) {
+  // In a place of its own: the component's style sheet is a child of the element, too.
+  const known = shown.get(parentElement) ?? { shows: data.shows, root: make(parentElement, "div") }, { root } = known;
+  const within = root.querySelector(".calls-scroll")?.scrollLeft ?? 0, focused = document.activeElement?.dataset?.call;
+  root.replaceChildren();
+  const scroll = make(root, "div", "calls-scroll"), table = make(scroll, "table", "calls");
+  make(table, "caption", "calls-sr", data.caption);
+  heads(table, data, setTriggerValue);
+  rows(table, data, setTriggerValue);
+  if (!data.rows.length) make(scroll, "p", "calls-none", "No calls here.");
+  foot(root, data, setTriggerValue);
+  scroll.scrollLeft = within;
+  if (data.shows !== known.shows) root.scrollIntoView({ behavior: "smooth", block: "center" });
+  if (focused) root.querySelector(`[data-call="${focused}"]`)?.focus({ preventScroll: true });
+  shown.set(parentElement, { shows: data.shows, root });
+  return () => { if (!parentElement.isConnected) shown.delete(parentElement); };
+}

@@ -1,0 +1,313 @@
+"""The Health page's figures as the charts take them. Pages are kept for a while: ten viewers of one range share one."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
+from math import log10
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from conductor_core.budgets import BudgetLine, dollars
+from conductor_core.kinds import IncidentKind, Outcome
+from conductor_core.metrics.figures import Figures, Key, Lines, Overview, Spread
+from conductor_core.metrics.span import DAY, HOUR, MINUTE, Span
+from conductor_core.metrics.words import OUTCOME_WORDS
+from conductor_core.periods import ALL, period_around
+from conductor_core.periods import Span as Lasting
+from dashboard import runtime
+from dashboard.components import untrusted
+from dashboard.components.chart_page import ChartPage
+from dashboard.components.chart_sentences import sentences
+from dashboard.components.health_figures import HealthFigures
+from dashboard.components.health_view import By
+from dashboard.components.incident_list import what
+from dashboard.components.who import look_of, name_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from dashboard.components.chart_page import Column
+
+MOST_GROUPS = 14
+"""More lines than these nobody tells apart; those with most calls are drawn."""
+_SHARES = ("p50", "p90", "p95", "p99")
+_KEPT = 8
+_BINS = 48
+_SYMBOLS = {
+    "◆": "diamond",
+    "▲": "triangle-up",
+    "■": "square",
+    "▼": "triangle-down",
+    "★": "star",
+    "◇": "diamond-open",
+    "◉": "circle-dot",
+    "□": "square-open",
+    "△": "triangle-up-open",
+    "○": "circle-open",
+    "▽": "triangle-down-open",
+    "☆": "star-open",
+    "●": "circle",
+}
+_SYMBOL_OF_OTHERS = "hexagon"
+# By how grave: reds for what the provider broke, ambers for what it refused, greys for the rest.
+_COLOURS = {
+    Outcome.SERVER_ERROR: "#C0392B",
+    Outcome.UNAVAILABLE: "#E0695C",
+    Outcome.OVERLOADED: "#D98324",
+    Outcome.RATE_LIMITED: "#C9A227",
+    Outcome.QUOTA: "#97801F",
+    Outcome.TIMEOUT: "#7A5BB5",
+    Outcome.CONNECTION: "#4F7CAC",
+    Outcome.STREAM_CUT: "#3E8E8B",
+    Outcome.AUTH: "#A8446F",
+    Outcome.FORBIDDEN: "#C77398",
+}
+_OTHER_COLOUR = "#7F8693"
+_GRAVE = (IncidentKind.BREAKER, IncidentKind.BUDGET)
+
+
+class _Pages:
+    """The pages last made, for all sessions of this process."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Any, tuple[HealthFigures, ChartPage]] = OrderedDict()
+        self._lock = Lock()
+
+    def of(self, figures: HealthFigures) -> ChartPage:
+        view = figures.view
+        key = (view.preset, view.since, view.until, view.by, view.filter, str(view.zone))
+        with self._lock:
+            known = self._kept.get(key)
+        if known and _same(known[0], figures):
+            return known[1]
+        page = chart_page(figures)
+        with self._lock:
+            self._kept[key] = (figures, page)
+            self._kept.move_to_end(key)
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return page
+
+
+@st.cache_resource(show_spinner=False)
+def pages() -> _Pages:
+    """Nothing in it belongs to anybody: the filter is part of what a page is kept by."""
+    return _Pages()
+
+
+def chart_page(figures: HealthFigures) -> ChartPage:
+    """All charts of one moment."""
+    view, span, charted, models = figures.view, figures.span, figures.charted, figures.models()
+    keys = sorted(charted.groups, key=lambda key: -charted.groups[key].calls)[:MOST_GROUPS]
+    keys.sort(key=lambda key: (_place(key.provider), key.model))
+    wall = tuple(_wall(edge, view.zone) for edge in span.edges)
+    columns: dict[str, Column] = {}
+    for key in keys:
+        columns |= _of_group(_id(key), charted.lines[key])
+    columns |= _of_all(charted.all_lines, figures)
+    width = span.edges[1] - span.edges[0]
+    seen = (view.since, view.until) if view.preset is None else (span.since, span.until)
+    latencies, spreads = _spreads({_id(key): charted.spreads[key] for key in keys if key in charted.spreads})
+    head = {
+        "width": width,
+        "view": [_wall(edge, view.zone) for edge in seen],
+        "hover": "%a %-d %b" if width >= DAY else "%a %-d %b %H:%M" if width >= MINUTE else "%H:%M:%S",
+        "ticks": _ticks(span),
+        "groups": [_group(key) for key in keys],
+        "kinds": _kinds(charted.all_lines),
+        "marks": _marks(figures),
+        "models": _models(models, figures.view.by),
+        "latencies": latencies,
+        "latencyRange": [log10(latencies[0]), log10(latencies[-1])] if latencies else [-1, 1],
+        "spreads": spreads,
+        "budget": _budget(figures),
+        "sentences": sentences(charted, models, keys),
+    }
+    return ChartPage(str(view.preset or (view.since, view.until)), span.edges, wall, columns, head)
+
+
+def _of_group(id: str, lines: Lines) -> dict[str, Column]:
+    found: dict[str, Column] = {}
+    for measure, digits in (("latency", 1), ("ttft", 1), ("pace", 2)):
+        rows = getattr(lines, measure)
+        found |= {f"{measure}.{share}|{id}": rows[at].round(digits) for at, share in enumerate(_SHARES)}
+        found[f"{measure}.n|{id}"] = getattr(lines, f"{measure}_n")
+    found |= {f"answered|{id}": lines.answered, f"judged|{id}": lines.judged, f"requests|{id}": lines.requests}
+    return found | {f"cost|{id}": lines.cost.round(9)}
+
+
+def _of_all(lines: Lines, figures: HealthFigures) -> dict[str, Column]:
+    found: dict[str, Column] = {f"failed.{outcome}": counts for outcome, counts in lines.failures.items()}
+    found |= {"prompt": lines.prompt_tokens, "completion": lines.completion_tokens}
+    return found | {"spent": spent(figures.span, lines.cost, _measured(figures), figures.now).round(9)}
+
+
+def spent(span: Span, cost: NDArray[np.float64], budget: BudgetLine | None, now: int) -> NDArray[np.float64]:
+    """What was spent up to the end of each bucket, USD: since the range began, or since the budget's period did.
+
+    Of the period that is running all is known, so its part of the line ends at what the budget says.
+    """
+    import numpy as np
+
+    costs = np.nan_to_num(cost)
+    ahead = np.array(span.starts) > now
+    if budget is None:
+        return np.where(ahead, np.nan, costs.cumsum())
+    starts = [period_around(budget.budget.span, start / 1000, None).start for start in span.starts]
+    found = np.empty(len(costs))
+    for start in dict.fromkeys(starts):
+        within = np.array([one == start for one in starts])
+        found[within] = costs[within].cumsum()
+        running = period_around(budget.budget.span, now / 1000, None).start == start
+        if running and span.until >= now:
+            found[within] += max(0.0, budget.spent - float(costs[within].sum()))
+    return np.where(ahead, np.nan, found)
+
+
+def _measured(figures: HealthFigures) -> BudgetLine | None:
+    """The budget that "cost so far" is held against: the day's for ranges of days, else the month's."""
+    if figures.view.filter != type(figures.view.filter)():
+        return None
+    whole = {line.budget.span: line for line in figures.budgets if line.budget.provider == ALL}
+    short = figures.span.until - figures.span.since <= 2 * DAY
+    first, second = (Lasting.DAY, Lasting.MONTH) if short else (Lasting.MONTH, Lasting.DAY)
+    return whole.get(first) or whole.get(second)
+
+
+def _budget(figures: HealthFigures) -> dict[str, Any] | None:
+    line = _measured(figures)
+    if line is None:
+        return None
+    day = line.budget.span is Lasting.DAY
+    return {
+        "limit": line.budget.limit,
+        "name": "spent that day" if day else "spent that month",
+        "label": f"{'day' if day else 'month'}'s budget {dollars(line.budget.limit)}",
+    }
+
+
+def _group(key: Key) -> dict[str, str]:
+    look = look_of(key.provider)
+    name = name_of(key.provider)
+    return {
+        "id": _id(key),
+        "providerId": key.provider,
+        "model": key.model,
+        "name": untrusted.isolated(f"{name} {key.model}" if key.model else name),
+        "colour": look.colour,
+        "mark": look.mark,
+        "symbol": _SYMBOLS.get(look.mark, _SYMBOL_OF_OTHERS),
+    }
+
+
+def _kinds(lines: Lines) -> list[dict[str, str]]:
+    """Kinds of errors in the order of their number."""
+    ordered = sorted(lines.failures, key=lambda outcome: -int(lines.failures[outcome].sum()))
+    return [{"id": kind, "name": OUTCOME_WORDS[kind], "colour": _COLOURS.get(kind, _OTHER_COLOUR)} for kind in ordered]
+
+
+def _marks(figures: HealthFigures) -> list[dict[str, Any]]:
+    """Incidents in the reader's time, within the span."""
+    zone, span = figures.view.zone, figures.span
+    last = min(span.until, figures.now)
+    return [
+        {
+            "from": _wall(max(one.started_at, span.since), zone),
+            "to": _wall(min(one.ended_at or last, last), zone),
+            "grave": one.kind in _GRAVE,
+            "words": f"{what(one, name_of)}. {untrusted.isolated(one.reason)}",
+        }
+        for one in figures.incidents
+        if one.started_at < last
+    ]
+
+
+def _models(models: Overview, by: By) -> list[dict[str, Any]]:
+    """What a call of each model costs in the mean, against its median latency."""
+    found = []
+    for key, of in models.groups.items():
+        if of.latency.p50 is None or of.cost_usd is None:
+            continue
+        look = look_of(key.provider)
+        found.append(
+            {
+                "group": _id(key if by == "model" else Key(key.provider)),
+                "providerId": key.provider,
+                "provider": untrusted.isolated(name_of(key.provider)),
+                "model": untrusted.isolated(key.model),
+                "latency": round(of.latency.p50, 1),
+                "cost": round(of.cost_usd / of.priced, 9),
+                "n": of.calls,
+                "colour": look.colour,
+                "symbol": _SYMBOLS.get(look.mark, _SYMBOL_OF_OTHERS),
+            }
+        )
+    return found
+
+
+def _spreads(spreads: Mapping[str, Spread]) -> tuple[list[float], dict[str, list[int]]]:
+    """Where the bins' middles are (seconds), and how many answers of each group are in each: few enough to draw."""
+    import numpy as np
+
+    ends = [
+        (one.edges[:-1][one.counts > 0], one.edges[1:][one.counts > 0]) for one in spreads.values() if one.counts.any()
+    ]
+    if not ends:
+        return [], {}
+    low = max(min(float(starts[0]) for starts, _ in ends) * 0.8, 1.0)
+    high = max(max(float(stops[-1]) for _, stops in ends) * 1.25, low * 2)
+    edges = np.geomspace(low, high, _BINS + 1)
+    found = {}
+    for id, one in spreads.items():
+        middles = np.sqrt(np.maximum(one.edges[:-1], 0.01) * np.maximum(one.edges[1:], 0.01))
+        counts, _ = np.histogram(middles, edges, weights=one.counts)
+        found[id] = counts.astype(np.int64).tolist()
+    return np.round(np.sqrt(edges[:-1] * edges[1:]) / 1000, 5).tolist(), found
+
+
+def _ticks(span: Span) -> list[dict[str, Any]]:
+    """How times are written on the axis: no date where the range is within a day or so."""
+    clock, day = "%H:%M", "%-d %b"
+    if span.until - span.since <= HOUR / 4:
+        clock = "%H:%M:%S" if span.until - span.since <= 2 * MINUTE else clock
+    return [
+        {"dtickrange": [None, MINUTE - 1], "value": "%H:%M:%S"},
+        {"dtickrange": [MINUTE, DAY - 1], "value": clock},
+        {"dtickrange": [DAY, None], "value": day},
+    ]
+
+
+def _same(known: HealthFigures, figures: HealthFigures) -> bool:
+    """Whether both are drawn alike. Finished calls only ever become more: the same sums are the same lines."""
+    return (
+        known.span == figures.span
+        and _sums(known.charted) == _sums(figures.charted)
+        and known.incidents == figures.incidents
+        and known.budgets == figures.budgets
+    )
+
+
+def _sums(overview: Overview) -> tuple[Figures, Mapping[Key, Figures]]:
+    return overview.total, overview.groups
+
+
+def _place(provider: str) -> int:
+    """The registry's order; a provider that is no longer declared comes last."""
+    providers = runtime.get_conductor().providers
+    names = [*providers.names(), *providers.drills()]
+    return names.index(provider) if provider in names else len(names)
+
+
+def _id(key: Key) -> str:
+    return f"{key.provider}/{key.model}" if key.model else key.provider
+
+
+def _wall(at: int, zone: tzinfo) -> int:
+    """A moment (UTC ms) by the reader's clock, as the ms at which UTC's clock shows the same."""
+    found = datetime.fromtimestamp(at / 1000, zone).utcoffset()
+    return at + (int(found.total_seconds() * 1000) if found else 0)
