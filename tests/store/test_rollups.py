@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import given
-from sqlalchemy import Engine, event, func, select
+from sqlalchemy import Engine, event, func, select, update
 
+from conductor_core.doctor import examine
 from conductor_core.kinds import Outcome
 from conductor_core.metrics import rollup
 from conductor_core.store.database import Store
@@ -63,6 +64,21 @@ def test_a_batch_that_fails_leaves_nothing_behind(resting_store: Store, engine: 
     assert attempts_at(engine, 1) == 0
     assert adding.add_up() == PAUSE
     assert [attempts_at(engine, level) for level in rollup.LEVELS] == [1, 1, 1, 1]
+
+
+def test_a_call_stays_as_it_was_counted(resting_store: Store, engine: Engine) -> None:
+    """Its copy was taken for dead, its call for interrupted; an end that comes all the same would contradict that."""
+    call = running(started_at=NOON)
+    save(resting_store, call)
+    with engine.begin() as connection:
+        connection.execute(update(calls).values(outcome=Outcome.INTERRUPTED))
+    Rollups(engine, lambda: 1).add_up()
+    save(resting_store, finished(call))
+    assert [one.outcome for one in resting_store.calls_between(0, 2**62)] == [Outcome.INTERRUPTED]
+    save(resting_store, finished(call, superseded=True))
+    Rollups(engine, lambda: 1).add_up()
+    found = examine(resting_store._backend.reading)
+    assert found.sound, list(found.sentences())
 
 
 def test_full_batches_follow_one_another_at_once(
