@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -23,7 +23,6 @@ from conductor_core.metrics.figures import (
 )
 from conductor_core.metrics.slabs import Names, Slab
 from conductor_core.metrics.span import Span
-from conductor_core.store.call_rows import conditions
 from conductor_core.store.rollups import CALLS
 
 if TYPE_CHECKING:
@@ -208,13 +207,12 @@ def _last_errors(
             known[1].update(here)
     found = {}
     for provider, (bucket, outcomes) in newest.items():
-        narrowed = replace(filter, providers=(provider,), outcomes=tuple(sorted(outcomes)))
-        key = (narrowed, past.pruned().get(CALLS, 0))
+        key = (provider, filter, past.pruned().get(CALLS, 0))
         kept = slabs[bucket].last_errors
         if key not in kept:
             if len(kept) >= 32:
                 kept.clear()
-            last = past.last_end(conditions((span.edges[bucket], span.edges[bucket + 1]), narrowed))
+            last = past.last_end(provider, sorted(outcomes), (span.edges[bucket], span.edges[bucket + 1]), filter)
             kept[key] = LastError(Outcome(last[0]), last[1], last[2]) if last else None
         error = kept[key]
         if error:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sqlalchemy import Engine, event
 
 from conductor_core.kinds import Outcome
+from conductor_core.metrics.figures import NO_FILTER, Filter
 from conductor_core.store.database import Store
 from conductor_core.store.rollups import DAY_MS, Rollups
+from conductor_core.store.sqlite_file import writing_engine
 from tests.store.rows import finished, running
 
 NOON = 21_900 * DAY_MS + DAY_MS // 2
@@ -85,22 +89,24 @@ def test_has_more_than_counts_no_further_than_it_must(resting_store: Store) -> N
 
 def test_the_last_end_is_the_newest_that_meets_the_conditions(resting_store: Store) -> None:
     """Its outcome, status and begin; none where there is none."""
-    from conductor_core.metrics.figures import Filter
-    from conductor_core.store.call_rows import conditions
-
     save(resting_store, started_at=NOON, outcome=Outcome.TIMEOUT, http_status=None)
     save(resting_store, started_at=NOON + 1, outcome=Outcome.RATE_LIMITED, http_status=429)
     save(resting_store, started_at=NOON + 2)
     with resting_store.history() as past:
-        wanted = Filter(outcomes=(Outcome.TIMEOUT, Outcome.RATE_LIMITED))
-        assert past.last_end(conditions((NOON, NOON + 9), wanted)) == ("rate_limited", 429, NOON + 1)
-        assert past.last_end(conditions((NOON, NOON + 1), wanted)) == ("timeout", None, NOON)
-        assert past.last_end(conditions((NOON + 2, NOON + 9), wanted)) is None
+        ends = [Outcome.TIMEOUT, Outcome.RATE_LIMITED]
+        assert past.last_end("openai", ends, (NOON, NOON + 9), NO_FILTER) == ("rate_limited", 429, NOON + 1)
+        assert past.last_end("openai", ends, (NOON, NOON + 1), NO_FILTER) == ("timeout", None, NOON)
+        assert past.last_end("openai", ends, (NOON + 2, NOON + 9), NO_FILTER) is None
+        assert past.last_end("groq", ends, (NOON, NOON + 9), NO_FILTER) is None
+        assert past.last_end("openai", ends, (NOON, NOON + 9), Filter(models=("other",))) is None
+        assert past.last_end("openai", ends, (NOON, NOON + 9), Filter(sources=("api",), conversation="c")) is None
+        assert past.last_end("openai", ends, (NOON, NOON + 9), Filter(drill=True)) is None
 
 
-def test_what_waits_is_found_by_its_index(file_store: Store) -> None:
+def test_what_waits_is_found_by_its_index(home: Path, file_store: Store) -> None:
     """Not by looking at ten million rows: by readers and, once a second, by the writer."""
     asked: list[tuple[str, object]] = []
+    writing = writing_engine(home / "conductor.db", "normal")
 
     @event.listens_for(Engine, "before_cursor_execute")
     def _noted(_c: object, _cursor: object, text: str, values: object, *_: object) -> None:
@@ -110,8 +116,9 @@ def test_what_waits_is_found_by_its_index(file_store: Store) -> None:
         with file_store.history() as past:
             past.pending_calls(0, 2**62, 10)
             past.count_pending(0, 2**62)
-        Rollups(file_store._backend.writing, lambda: 1).add_up()
+        Rollups(writing, lambda: 1).add_up()
     finally:
+        writing.dispose()
         event.remove(Engine, "before_cursor_execute", _noted)
     wanted = [(text, values) for text, values in asked if "counted !=" in text and text.startswith("SELECT")]
     assert len(wanted) >= 3
