@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from conductor_core.metrics.cells import Totals
 from conductor_core.metrics.figures import NO_FILTER, ROWS_AT_MOST, Filter, Overview
-from conductor_core.metrics.overview import By, Groups, overview
+from conductor_core.metrics.overview import SPREAD_EDGES, By, Groups, overview
 from conductor_core.metrics.rollup import LEVELS, MINUTE_MS
 from conductor_core.metrics.slabs import Slab, Slabs, empty_slab, joined, pending_slabs
 from conductor_core.metrics.span import DAY, Span
@@ -55,7 +55,7 @@ class Health:
         self._store = store
         self._exact_below = exact_below
         self._slabs = Slabs()
-        self._totals = Totals()
+        self._totals = Totals(SPREAD_EDGES)
         self._one_at_a_time = threading.Lock()
 
     def overview(
@@ -148,7 +148,7 @@ class Health:
         found = pending_slabs(self._slabs.names.columns(rows), span.edges, exact=True)
         slabs = [found.get(place) or empty_slab(exact=True) for place in range(len(span.starts))]
         groups = Groups.of(self._slabs.names, by, filter)
-        return overview(span, slabs, None, groups, filter, past, Totals(), pending=0, stale=stale)
+        return overview(span, slabs, None, groups, filter, past, Totals(SPREAD_EDGES), pending=0, stale=stale)
 
     @staticmethod
     def _storable(past: History, span: Span) -> Span:
