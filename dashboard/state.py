@@ -96,7 +96,7 @@ class HealthState:
     shows: int = 0
     order: CallOrder = NEWEST_FIRST
     cursors: list[Cursor] = field(default_factory=list)
-    table: tuple[Any, dict[str, Any], Cursor | None] | None = None
+    table: tuple[Any, bytes, Cursor | None] | None = None
     sent: Sent | None = None
 
 

@@ -18,6 +18,7 @@ from dashboard import call_downloads, health_actions, runtime, state
 from dashboard.components import numbers, untrusted
 from dashboard.components.browser import component
 from dashboard.components.health_figures import HealthFigures
+from dashboard.components.packed import packed
 from dashboard.components.who import look_of, name_of
 
 PAGE = 25
@@ -51,7 +52,7 @@ def call_table(figures: HealthFigures) -> None:
     key = (span, asked, health.order, after, health.shows, figures.providers.total)
     if health.table is None or health.table[0] != key:
         page = runtime.get_conductor().health.calls(span, asked, health.order, after, PAGE)
-        health.table = key, _data(health, page, span, asked, figures.view.zone), page.next
+        health.table = key, packed(_data(health, page, span, asked, figures.view.zone)), page.next
     _, data, following = health.table
     told = component("calls", css="calls.css")(
         key=KEY,

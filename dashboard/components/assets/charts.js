@@ -1,6 +1,7 @@
 // The charts of the Health page: one grid of panels with one legend, one zoom and one crosshair. A refresh redraws what
 // changed in place, so zoom, hidden groups and the hover label stay. Nothing is redrawn while a pointer is held down.
 import { cell } from "./figures.js";
+import { inflated } from "./inflated.js";
 import { PANELS, SHARES, trace } from "./panels.js";
 
 const SOURCE = new URL("../../../vendor/plotly.min.js", import.meta.url).href;
@@ -23,8 +24,6 @@ function plotly() {
   });
   return library;
 }
-
-const inflated = data => new Response(new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate"))).json();
 
 function make(parent, tag, className = "", text = "") {
   const node = document.createElement(tag);
