@@ -20,27 +20,27 @@ from tests.beside import upstream_beside
 from tests.installation import KEY
 from tests.serving import Served, free_port, serving
 
-IDLE_SECONDS = 5.0
 WARM_UP_SECONDS = 6.0
 ASK_EVERY_SECONDS = 2.0
 
 
 async def measure(server: Served, viewers: int, seconds: float, query: str, *, asking: bool) -> None:
-    """Keeps so many pages open; prints what one refresh of one of them costs."""
+    """Keeps so many pages open; prints what one refresh of one of them costs beyond what the server does anyway."""
     async with AsyncExitStack() as stack:
-        chat = await stack.enter_async_context(PageSession(server.url)) if asking else None
-        idle = await _cpu(server, IDLE_SECONDS)
+        if asking:
+            chat = await stack.enter_async_context(PageSession(server.url))
+            asker = asyncio.create_task(_ask(chat))
+            stack.callback(asker.cancel)
+        await asyncio.sleep(WARM_UP_SECONDS)
+        without = await _cpu(server, seconds)
         pages = [await stack.enter_async_context(PageSession(server.url, "health", query)) for _ in range(viewers)]
         await asyncio.sleep(WARM_UP_SECONDS)
         runs, received = sum(page.fragment_runs for page in pages), sum(page.received for page in pages)
-        asker = asyncio.create_task(_ask(chat)) if chat else None
         spent = await _cpu(server, seconds)
-        if asker:
-            asker.cancel()
         refreshes = sum(page.fragment_runs for page in pages) - runs
         kib = (sum(page.received for page in pages) - received) / refreshes / 1024
-        cpu = (spent - (0 if asking else idle)) * seconds / refreshes
     what = f"{viewers} viewer{'s' if viewers > 1 else ''}, ?{query}{', calls coming in' if asking else ''}"
+    cpu = (spent - without) * seconds / refreshes
     print(f"{what}: {cpu * 1e3:.1f} ms CPU and {kib:.1f} KiB a refresh ({refreshes} in {seconds:.0f} s)")
 
 

@@ -13,12 +13,12 @@ from conductor_core.metrics.span import Span
 from conductor_core.models import SystemStatus
 from conductor_core.pricing import price_table_version
 from conductor_core.providers import Registry
-from dashboard import drill_actions, health_actions, runtime
+from dashboard import drill_actions, health_actions, runtime, state
 from dashboard.components import numbers, untrusted
 from dashboard.components.chart_sentences import cost_words
 from dashboard.components.health_figures import HealthFigures
 from dashboard.components.health_view import HealthView
-from dashboard.components.provider_card import CardFigures, provider_card
+from dashboard.components.provider_card import CardFigures, figures_html, provider_card
 
 _WORDS = {
     ProviderState.HEALTHY: "All well",
@@ -105,15 +105,17 @@ def _price_table() -> str:
 
 def cards(status: SystemStatus, figures: HealthFigures) -> None:
     """A card per provider that is configured or has calls in the range."""
-    overview = figures.providers
+    overview, health = figures.providers, state.health()
+    if health.cards is None or health.cards[0] is not overview:
+        told = {
+            key.provider: figures_html(key.provider, _of_card(figures, key), figures.view.zone)
+            for key in overview.groups
+        }
+        health.cards = overview, told
     with st.grid(min_column_width=240, gap="small"):
         for one in status.providers:
-            key = Key(one.name)
-            known = key in overview.groups
-            if one.state is ProviderState.NOT_CONFIGURED and not known:
-                continue
-            told = _of_card(figures, key) if known else None
-            if provider_card(one, told, figures.view.zone):
+            known = health.cards[1].get(one.name)
+            if (one.state is not ProviderState.NOT_CONFIGURED or known) and provider_card(one, known):
                 _list_calls(figures, one.name)
 
 

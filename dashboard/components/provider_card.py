@@ -49,19 +49,21 @@ class CardFigures:
     spark: Sequence[float]
 
 
-def provider_card(status: ProviderStatus, figures: CardFigures | None, zone: tzinfo) -> bool:
-    """One provider: its state from the live figures, everything else from the range's calls (None: it has none).
+def provider_card(status: ProviderStatus, figures: str | None) -> bool:
+    """One provider: its state from the live figures, everything else from the range's calls.
+
+    Args:
+        figures: what `figures_html` made of them; None: it has no calls in the range.
 
     Returns:
         Whether the reader asks for its calls.
     """
     with st.container(border=True, height="stretch", gap="xsmall", key=f"card-{status.name}"):
-        st.html(_html(status, figures, zone))
-        with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-            if status.state is ProviderState.OPEN:
-                st.button("Recover now", key=f"recover-{status.name}", on_click=actions.recover, args=(status.name,))
-            if figures is not None:
-                return st.button("Calls", key=f"calls-{status.name}", type="tertiary", icon=":material/list:")
+        st.html(_html(status, figures))
+        if status.state is ProviderState.OPEN:
+            st.button("Recover now", key=f"recover-{status.name}", on_click=actions.recover, args=(status.name,))
+        if figures is not None:
+            return st.button("Calls", key=f"calls-{status.name}", type="tertiary", icon=":material/list:")
     return False
 
 
@@ -123,21 +125,24 @@ def _cost(of: Figures) -> tuple[str, str]:
     return known, f"+ {unpriced}" if unpriced else ""
 
 
-def _html(status: ProviderStatus, figures: CardFigures | None, zone: tzinfo) -> str:
+def figures_html(provider: str, figures: CardFigures, zone: tzinfo) -> str:
+    """The card's figures, what changed and the line of its latency, as HTML."""
+    cells = "".join(
+        f"<div><small>{escape(what)}</small><b>{escape(much)}</b><small>{escape(note)}</small></div>"
+        for what, much, note in tiles(figures.now)
+    )
+    said = "".join(f'<p class="said">{escape(line)}</p>' for line in lines(figures, zone))
+    return f'<div class="tiles">{cells}</div>{said}{_spark(figures.spark, who.look_of(provider).colour)}'
+
+
+def _html(status: ProviderStatus, figures: str | None) -> str:
     """The whole card in one piece: what is drawn every other second is cheaper so than as a dozen elements."""
     look, name = who.look_of(status.name), escape(untrusted.isolated(who.name_of(status.name)))
     mark = f'<span style="color:{look.colour}" aria-hidden="true">{look.mark}</span>'
     who_it_is = f'<span class="who" title="{name}">{mark} <b>{name}</b></span>'
     head = f'<div class="card-head">{who_it_is}{badge(status.state)}</div>'
     reason = f'<p class="reason">{escape(untrusted.isolated(status.reason))}</p>'
-    if figures is None:
-        return f'{head}{reason}<p class="reason">{numbers.MISSING} No calls in this range.</p>'
-    cells = "".join(
-        f"<div><small>{escape(what)}</small><b>{escape(much)}</b><small>{escape(note)}</small></div>"
-        for what, much, note in tiles(figures.now)
-    )
-    said = "".join(f'<p class="said">{escape(line)}</p>' for line in lines(figures, zone))
-    return f'{head}{reason}<div class="tiles">{cells}</div>{said}{_spark(figures.spark, look.colour)}'
+    return head + reason + (figures or f'<p class="reason">{numbers.MISSING} No calls in this range.</p>')
 
 
 def _spark(values: Sequence[float], colour: str) -> str:
