@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
+
+from scripts import debian
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MISSING = (
@@ -52,19 +53,12 @@ def main() -> int:
 
 
 def install() -> bool:
-    """Asks apt-get for Chromium, as root or where sudo needs no password. Whether there is one now."""
-    apt = shutil.which("apt-get")
-    if apt is None or os.environ.get("CHROMIUM"):
-        return False
-    rights = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    if rights and (not shutil.which("sudo") or subprocess.run([*rights, "true"], check=False).returncode):
-        return False
-    print("Installing Chromium for the browser tests", flush=True)
-    for words in (["update", "-qq"], ["install", "-qq", "--yes", "--no-install-recommends", "chromium"]):
-        command = [*rights, "env", "DEBIAN_FRONTEND=noninteractive", apt, *words]
-        if subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False).returncode:
-            return False
-    return find() is not None
+    """Installs Chromium unless `$CHROMIUM` names one. Whether there is one now."""
+    return (
+        not os.environ.get("CHROMIUM")
+        and debian.install("chromium", "Chromium for the browser tests")
+        and find() is not None
+    )
 
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
+
+from scripts import debian
 
 NEEDED = ("initdb", "pg_ctl", "postgres")
 MISSING = (
@@ -49,19 +50,12 @@ def main() -> int:
 
 
 def install() -> bool:
-    """Asks apt-get for it, as root or where sudo needs no password. Whether there is one now."""
-    apt = shutil.which("apt-get")
-    if apt is None or os.environ.get("POSTGRES_BIN"):
-        return False
-    rights = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    if rights and (not shutil.which("sudo") or subprocess.run([*rights, "true"], check=False).returncode):
-        return False
-    print("Installing PostgreSQL for the store's tests", flush=True)
-    for words in (["update", "-qq"], ["install", "-qq", "--yes", "--no-install-recommends", "postgresql"]):
-        command = [*rights, "env", "DEBIAN_FRONTEND=noninteractive", apt, *words]
-        if subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False).returncode:
-            return False
-    return find() is not None
+    """Installs the server unless `$POSTGRES_BIN` names one. Whether there is one now."""
+    return (
+        not os.environ.get("POSTGRES_BIN")
+        and debian.install("postgresql", "PostgreSQL for the store's tests")
+        and find() is not None
+    )
 
 
 def _complete(folder: Path) -> bool:
