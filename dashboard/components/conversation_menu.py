@@ -46,7 +46,7 @@ def menu(transcript: Transcript) -> None:
 def of_row(conversation: Conversation) -> None:
     """The menu beside a conversation in the list."""
     chosen = st.menu_button(
-        "",
+        untrusted.plain(f"Menu of {conversation.title}"),  # for screen readers: the style sheet hides it
         [
             RENAME,
             UNPIN if conversation.pinned else PIN,
@@ -56,7 +56,6 @@ def of_row(conversation: Conversation) -> None:
         key=f"menu-{conversation.id}",
         icon=":material/more_horiz:",
         type="tertiary",
-        help=untrusted.plain(f"Menu of {conversation.title}"),
     )
     if chosen is None:
         return
