@@ -15,6 +15,7 @@ LENGTH = 120
 _BEFORE = 30
 _PIECE = 400
 _MOST_PIECES = 500
+_MOST_LOOKS = 20
 _MARGIN = re.compile(r"\s+")
 
 
@@ -27,14 +28,18 @@ class Snippet:
 
 
 def snippet_of(text: str, query: str, length: int = LENGTH) -> Snippet:
-    """The first piece of `text` with most of what `query` asks for, else its beginning."""
+    """The piece of `text` with most of what `query` asks for, of the first that have any; else its beginning."""
     terms = terms_of(query)
-    best, most = "", 0
+    best, most, looks = "", 0, 0
     for piece in _pieces(text):
+        folded = fold(piece)
+        if not any(word in folded for word, _ in terms):  # spares most pieces of a long text the closer look
+            continue
         found = len({term for term, _ in _found(piece, terms)})
         if found > most:
             best, most = piece, found
-        if most == len(terms):
+        looks += 1
+        if most == len(terms) or looks == _MOST_LOOKS:
             break
     if not most:
         return _cut(next(_pieces(text), ""), 0, length, [])
@@ -43,7 +48,7 @@ def snippet_of(text: str, query: str, length: int = LENGTH) -> Snippet:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """A long text in pieces of one line each; the first half megabyte or so of white space and words."""
+    """A long text in pieces of one line each: its first 200,000 characters."""
     start = 0
     for _ in range(_MOST_PIECES):
         if start >= len(text):
