@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Text, bindparam, insert, select, text
+from sqlalchemy import Connection, Executable, Text, bindparam, select, text
 
 from conductor_core.kinds import LaneState
 from conductor_core.snippet import Snippet
 from conductor_core.store.records import Conversation
-from conductor_core.store.statements import MESSAGE, TITLE, words_value
+from conductor_core.store.statements import MESSAGE, TITLE, insert_of, words_value
 from conductor_core.store.tables import conversations, messages, texts
 from conductor_core.store.words import terms_of, words_of
 
@@ -95,7 +95,8 @@ def _term(dialect: str, word: str, begins: bool) -> str:
 def _insert(connection: Connection, mark: str, rows: Sequence[Any]) -> None:
     """Adds texts: id, conversation, and the text itself."""
     words = words_value(connection.dialect, mark, bindparam("of"), bindparam("new_words", type_=Text))
-    statement = insert(texts).values(id=bindparam("text"), conversation_id=bindparam("chat"), words=words)
+    values = {"id": bindparam("text"), "conversation_id": bindparam("chat"), "words": words}
+    statement = insert_of(connection.dialect)(texts).values(values).on_conflict_do_nothing()
     for some in _lots(rows):
         found = [
             {"text": id, "chat": chat, "of": chat, "new_words": " ".join(words_of(said))} for id, chat, said in some
