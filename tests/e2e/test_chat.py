@@ -151,8 +151,8 @@ def test_rename_export_delete(simulated: Simulated, browser: BrowserContext, tmp
     address = page.url
     menu = page.locator(".st-key-conversation-menu button").first
     menu.click()
-    page.get_by_label("Title").fill("Greetings from Cologne")
-    page.get_by_label("Title").press("Enter")
+    page.get_by_label("Title", exact=True).fill("Greetings from Cologne")
+    page.get_by_label("Title", exact=True).press("Enter")
     expect(
         page.get_by_test_id("stSidebar").get_by_role("button", name="Greetings from Cologne", exact=True)
     ).to_be_visible()
