@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sqlalchemy import Connection, Engine, create_engine, func, insert, select
 
+from conductor_core.database_url import parsed
 from conductor_core.kinds import CostKind, FinishReason, Outcome, Source
 from conductor_core.metrics.call import COLUMNS
 from conductor_core.metrics.rollup import LEVELS, Columns, buckets
 from conductor_core.store.lock import DataLock
+from conductor_core.store.postgres_tables import prepare_tables
 from conductor_core.store.rollups import DAY_MS, KEEP, Counted, save_buckets
 from conductor_core.store.sqlite_file import prepare_file, prepare_folder, writing_engine
 from conductor_core.store.tables import calls, pruned, series
@@ -126,8 +128,9 @@ def fill_database(engine: Engine, number: int, days: int, until: int, *, progres
 
 
 def postgres(url: str) -> Engine:
-    """An engine over an empty PostgreSQL database."""
-    return create_engine(url)
+    """An engine over a PostgreSQL database, whose tables are made if they aren't there."""
+    prepare_tables(parsed(url))
+    return create_engine(parsed(url))
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ from conductor_core.store.sqlite_file import reading_engine
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kolkata")
 CUSTOM = "20 days"
 QUESTIONS = [*(one.value for one in Range), CUSTOM]
+PARTS = ("pages", "recording", "sql", "live")
 WARM, COLD, GROWTH, LIVE = 150, 1000, 1.5, 15
 
 
@@ -277,6 +278,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="where to keep the generated folders from run to run")
     parser.add_argument("--home", type=Path, help="a folder filled by benchmarks.history, instead …")
     parser.add_argument("--tenth", type=Path, help="… and one with a tenth of its calls up to the same time")
+    parser.add_argument("--parts", nargs="*", default=PARTS, choices=PARTS)
     parser.add_argument("--cold", help=argparse.SUPPRESS)
     parser.add_argument("--zone", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -290,15 +292,19 @@ def main() -> None:
         if not home.exists():
             fill(home, given.calls, 90, until, progress=sys.stderr.isatty())
             fill(tenth, given.calls // 10, 90, until, progress=sys.stderr.isatty())
-        pages(home, tenth)
-        recording(20_000)
-        plain_sql(home, QUESTIONS[:-1])
+        if "pages" in given.parts:
+            pages(home, tenth)
+        if "recording" in given.parts:
+            recording(50_000)
+        if "sql" in given.parts:
+            plain_sql(home, QUESTIONS[:-1])
         url = os.environ.get("CONDUCTOR_DATABASE_URL")
-        if url:
+        if url and "sql" in given.parts:
             with opened(home) as store:
                 now = newest(store)
             plain_postgres(url, given.calls, now, home)
-        live(home)
+        if "live" in given.parts:  # last, since it adds calls
+            live(home)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import streamlit as st
 
-from conductor_core.metrics.figures import Filter
+from conductor_core.metrics.figures import Filter, Overview
 from conductor_core.metrics.span import Range
 from conductor_core.store.call_rows import NEWEST_FIRST, CallOrder, Cursor
 from conductor_core.store.records import Conversation
@@ -87,6 +87,8 @@ class HealthState:
         shows: counts picks, so that the table comes into view once for each.
         order: how the table is sorted.
         cursors: where each page of the table begins, the one shown last; none: the first.
+        table: the page of the table last read, what it was read for, and where the next one begins.
+        cards: what was made of which figures for the cards, by provider.
         sent: what the browser was last sent of the charts in full; None: all must be sent.
     """
 
@@ -96,6 +98,8 @@ class HealthState:
     shows: int = 0
     order: CallOrder = NEWEST_FIRST
     cursors: list[Cursor] = field(default_factory=list)
+    table: tuple[Any, bytes, Cursor | None] | None = None
+    cards: tuple[Overview, dict[str, str]] | None = None
     sent: Sent | None = None
 
 

@@ -179,8 +179,10 @@ def settled(page: Page, name: str) -> None:
     if name in ("chat", "compare"):
         answered(page, 1 if name == "chat" else 3)
     if name == "health":
-        expect(page.locator(".js-plotly-plot .main-svg:first-child")).to_have_count(3)
+        page.locator('[data-panel="latency"]').scroll_into_view_if_needed()
+        page.locator('[data-panel="latency"] .main-svg').first.wait_for()
         page.get_by_text("Live").first.click()
+        page.get_by_role("heading", name="Health", exact=True).scroll_into_view_if_needed()
     if name == "compare":
         page.locator(".js-plotly-plot .main-svg").first.wait_for()
     page.wait_for_load_state("networkidle")

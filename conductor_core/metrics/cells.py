@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from conductor_core.metrics.slabs import Slab
 
-KEPT = 32
+KEPT = 12
 """Spans whose samples stay added up: those that a few readers look at in turn."""
 
 
@@ -68,10 +68,8 @@ class Binned:
     counts: NDArray[np.int64]
 
     @classmethod
-    def of(
-        cls, groups: NDArray[np.int64], values: NDArray[np.float64], counts: NDArray[np.int64], number: int
-    ) -> Binned:
-        keys = groups * sketch.BINS + values.astype(np.int64)
+    def of(cls, groups: NDArray[np.int64], bins: NDArray[Any], counts: NDArray[Any], number: int) -> Binned:
+        keys = groups * sketch.BINS + bins.astype(np.int64)
         summed = np.bincount(keys, weights=counts, minlength=number * sketch.BINS)
         shaped = summed.astype(np.int64).reshape(number, sketch.BINS)
         return cls(np.vstack((shaped, shaped.sum(axis=0))))
@@ -131,18 +129,45 @@ def _measure(slabs: Sequence[Slab], place: int, grouping: Grouping) -> Measure:
     return Binned.of(groups[used], values[used], counts[used], grouping.number)
 
 
-class Totals:
-    """Samples of whole spans, kept from look to look: where few buckets changed, only those are taken out and put in.
+@dataclass(frozen=True, slots=True)
+class Total:
+    """All buckets of a span together: samples of each measure, their percentiles and how many they are, as in `Cells`.
 
-    Any thread may ask.
+    Attributes:
+        spreads: of the first measure, latency, how many samples of each group lie between each two edges.
     """
 
-    def __init__(self) -> None:
-        self._kept: OrderedDict[object, tuple[Sequence[Slab], tuple[Measure, ...]]] = OrderedDict()
+    measures: tuple[Measure, ...]
+    quantiles: tuple[NDArray[np.float64], ...]
+    samples: tuple[NDArray[np.int64], ...]
+    spreads: tuple[NDArray[np.int64], ...]
+
+    @classmethod
+    def of(cls, measures: tuple[Measure, ...], number: int, edges: NDArray[np.float64]) -> Total:
+        return cls(
+            measures,
+            tuple(one.quantiles() for one in measures),
+            tuple(one.sizes() for one in measures),
+            tuple(measures[0].spread(group, edges) for group in range(number)),
+        )
+
+
+class Totals:
+    """Totals of whole spans, kept from look to look: where few buckets changed, only those are taken out and put in.
+
+    Any thread may ask.
+
+    Args:
+        edges: of the bars of the latencies' distribution.
+    """
+
+    def __init__(self, edges: NDArray[np.float64]) -> None:
+        self._edges = edges
+        self._kept: OrderedDict[object, tuple[Sequence[Slab], Total]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, about: object, slabs: Sequence[Slab], grouping: Grouping) -> tuple[Measure, ...]:
-        """The same as `measures_of`.
+    def of(self, about: object, slabs: Sequence[Slab], grouping: Grouping) -> Total:
+        """The total of a span.
 
         Args:
             about: equal for spans that follow one another.
@@ -150,13 +175,19 @@ class Totals:
         key = (about, slabs[0].exact, grouping.key)
         with self._lock:
             before = self._kept.get(key)
-        found = measures_of(slabs, grouping) if before is None else _changed(*before, slabs, grouping)
+        found = self._made(before, slabs, grouping)
         with self._lock:
             self._kept[key] = (slabs, found)
             self._kept.move_to_end(key)
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         return found
+
+    def _made(self, before: tuple[Sequence[Slab], Total] | None, slabs: Sequence[Slab], grouping: Grouping) -> Total:
+        measures = _changed(before[0], before[1].measures, slabs, grouping) if before else measures_of(slabs, grouping)
+        if before and measures is before[1].measures:
+            return before[1]
+        return Total.of(measures, grouping.number, self._edges)
 
 
 def _changed(

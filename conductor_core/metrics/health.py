@@ -7,14 +7,16 @@ Below `EXACT_BELOW` calls in a span percentiles are of the calls themselves; abo
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from conductor_core.metrics.call import COLUMNS
 from conductor_core.metrics.cells import Totals
 from conductor_core.metrics.figures import NO_FILTER, ROWS_AT_MOST, Filter, Overview
-from conductor_core.metrics.overview import By, Groups, overview
+from conductor_core.metrics.overview import SPREAD_EDGES, By, Groups, overview
 from conductor_core.metrics.rollup import LEVELS, MINUTE_MS
 from conductor_core.metrics.slabs import Slab, Slabs, empty_slab, joined, pending_slabs
 from conductor_core.metrics.span import DAY, Span
@@ -34,13 +36,26 @@ PENDING_AT_MOST = 20_000
 """More calls than these are not read in addition to the rollups; they are said to be missing."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """The slabs of a span as of one moment, with what is pending in them."""
+ANSWERS_KEPT = 16
+"""Overviews of a few readers, answered again as they are while nothing has changed."""
 
-    slabs: list[Slab]
-    pending: int
-    stale: int
+_STARTED = 3 + COLUMNS.index("started_at")
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """What the figures of a span go by: equal versions have equal figures.
+
+    Attributes:
+        batches: the last batch of every copy that is added up.
+        pending: the rows of calls that are not, the newest first.
+    """
+
+    batches: dict[int, int]
+    pending: list[tuple[Any, ...]]
+
+    def within(self, span: Span) -> list[tuple[Any, ...]]:
+        return [row for row in self.pending if span.since <= row[_STARTED] < span.until]
 
 
 class Health:
@@ -55,7 +70,8 @@ class Health:
         self._store = store
         self._exact_below = exact_below
         self._slabs = Slabs()
-        self._totals = Totals()
+        self._totals = Totals(SPREAD_EDGES)
+        self._answers: OrderedDict[object, tuple[_Version, Overview]] = OrderedDict()
         self._one_at_a_time = threading.Lock()
 
     def overview(
@@ -73,13 +89,20 @@ class Health:
                 return self._of_rows(past, span, by, filter)
         # Snapshots in turn: one older than what is kept in memory would have to read everything anew.
         with self._one_at_a_time, self._store.history() as past:
-            exact = self._exact(past, span)
-            span = span if exact else self._storable(past, span)
-            seen = self._seen(past, span, exact=exact)
-            before = self._before(past, span.before) if compare else None
-            groups = Groups.of(self._slabs.names, by, filter)
-            about = {"pending": seen.pending, "stale": seen.stale}
-            return overview(span, seen.slabs, before, groups, filter, past, self._totals, **about)
+            since = span.before.since if compare else span.since
+            # A day more on either side: coarser buckets may reach that far.
+            pending = past.pending_calls(since - DAY, span.until + DAY, PENDING_AT_MOST)
+            version = _Version(past.batches_seen(), pending)
+            asked = (span, by, filter, compare)
+            known = self._answers.get(asked)
+            if known and known[0] == version:
+                return known[1]
+            answer = self._answer(past, version, span, by, filter, compare=compare)
+            self._answers[asked] = version, answer
+            self._answers.move_to_end(asked)
+            if len(self._answers) > ANSWERS_KEPT:
+                self._answers.popitem(last=False)
+            return answer
 
     def calls(
         self,
@@ -123,22 +146,33 @@ class Health:
             return False
         return span.since >= past.pruned().get(CALLS, 0)
 
-    def _seen(self, past: History, span: Span, *, exact: bool) -> _Seen:
-        slabs = self._slabs.of(past, span.edges, exact=exact)
-        rows = past.pending_calls(span.since, span.until, PENDING_AT_MOST)
-        if not rows:
-            return _Seen(slabs, 0, 0)
+    def _answer(
+        self, past: History, version: _Version, span: Span, by: By, filter: Filter, *, compare: bool
+    ) -> Overview:
+        exact = self._exact(past, span)
+        span = span if exact else self._storable(past, span)
         stale = 0
-        if len(rows) == PENDING_AT_MOST:
-            stale = past.count_pending(span.since, span.until) - len(rows)
-        for place, slab in pending_slabs(self._slabs.names.columns(rows), span.edges, exact=exact).items():
-            slabs[place] = joined(slabs[place], slab)
-        return _Seen(slabs, len(rows), stale)
+        if len(version.pending) == PENDING_AT_MOST:
+            stale = max(0, past.count_pending(span.since, span.until) - len(version.within(span)))
+        slabs = self._slabs_of(past, version, span, exact=exact)
+        before = self._before(past, version, span.before) if compare else None
+        groups = Groups.of(self._slabs.names, by, filter)
+        about = {"pending": len(version.within(span)), "stale": stale}
+        return overview(span, slabs, before, groups, filter, past, self._totals, **about)
 
-    def _before(self, past: History, before: Span) -> tuple[Span, Slab]:
+    def _slabs_of(self, past: History, version: _Version, span: Span, *, exact: bool) -> list[Slab]:
+        """The slabs of a span, with what is pending in them."""
+        slabs = self._slabs.of(past, span.edges, exact=exact)
+        rows = version.within(span)
+        if rows:
+            for place, slab in pending_slabs(self._slabs.names.columns(rows), span.edges, exact=exact).items():
+                slabs[place] = joined(slabs[place], slab)
+        return slabs
+
+    def _before(self, past: History, version: _Version, before: Span) -> tuple[Span, Slab]:
         exact = self._exact(past, before)
         before = before if exact else self._storable(past, before)
-        return before, self._seen(past, before, exact=exact).slabs[0]
+        return before, self._slabs_of(past, version, before, exact=exact)[0]
 
     def _of_rows(self, past: History, span: Span, by: By, filter: Filter) -> Overview:
         """For what only rows know: read anew each time, and at most so many."""
@@ -148,7 +182,7 @@ class Health:
         found = pending_slabs(self._slabs.names.columns(rows), span.edges, exact=True)
         slabs = [found.get(place) or empty_slab(exact=True) for place in range(len(span.starts))]
         groups = Groups.of(self._slabs.names, by, filter)
-        return overview(span, slabs, None, groups, filter, past, Totals(), pending=0, stale=stale)
+        return overview(span, slabs, None, groups, filter, past, Totals(SPREAD_EDGES), pending=0, stale=stale)
 
     @staticmethod
     def _storable(past: History, span: Span) -> Span:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -23,7 +23,7 @@ from conductor_core.metrics.figures import (
 )
 from conductor_core.metrics.slabs import Names, Slab
 from conductor_core.metrics.span import Span
-from conductor_core.store.call_rows import conditions
+from conductor_core.store.rollups import CALLS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -88,12 +88,8 @@ def overview(
         before: the span before, which is one bucket, and its slab.
     """
     buckets = _Buckets.of([slab.cells(groups.grouping) for slab in slabs])
-    measures = totals.of((len(slabs), span.until - span.since), slabs, groups.grouping)
-    total = Cells(
-        buckets.sums.sum(axis=0),
-        tuple(one.quantiles() for one in measures),
-        tuple(one.sizes() for one in measures),
-    )
+    together = totals.of((len(slabs), span.until - span.since), slabs, groups.grouping)
+    total = Cells(buckets.sums.sum(axis=0), together.quantiles, together.samples)
     used = [place for place in range(len(groups.keys)) if rollup.attempts(total.sums[place]).any()]
     earlier = before[1].cells(groups.grouping) if before else None
     return Overview(
@@ -104,8 +100,8 @@ def overview(
         groups_before={groups.keys[place]: _figures(earlier, place) for place in used} if earlier else {},
         lines={groups.keys[place]: _lines(buckets, place) for place in used},
         all_lines=_lines(buckets, -1),
-        spreads={groups.keys[place]: Spread(SPREAD_EDGES, measures[0].spread(place, SPREAD_EDGES)) for place in used},
-        last_errors=_last_errors(span, buckets, groups.keys, used, filter, past),
+        spreads={groups.keys[place]: Spread(SPREAD_EDGES, together.spreads[place]) for place in used},
+        last_errors=_last_errors(span, slabs, buckets, groups.keys, used, filter, past),
         exact=slabs[0].exact,
         pending=pending,
         stale=stale,
@@ -186,7 +182,13 @@ def _lines(buckets: _Buckets, place: int) -> Lines:
 
 
 def _last_errors(
-    span: Span, cells: _Buckets, keys: Sequence[Key], used: Iterable[int], filter: Filter, past: History
+    span: Span,
+    slabs: Sequence[Slab],
+    cells: _Buckets,
+    keys: Sequence[Key],
+    used: Iterable[int],
+    filter: Filter,
+    past: History,
 ) -> dict[str, LastError]:
     """Looked for only where a provider's sums say that there is one."""
     newest: dict[str, tuple[int, set[Outcome]]] = {}
@@ -205,8 +207,14 @@ def _last_errors(
             known[1].update(here)
     found = {}
     for provider, (bucket, outcomes) in newest.items():
-        narrowed = replace(filter, providers=(provider,), outcomes=tuple(sorted(outcomes)))
-        last = past.last_end(conditions((span.edges[bucket], span.edges[bucket + 1]), narrowed))
-        if last:
-            found[provider] = LastError(Outcome(last[0]), last[1], last[2])
+        key = (provider, filter, past.pruned().get(CALLS, 0))
+        kept = slabs[bucket].last_errors
+        if key not in kept:
+            if len(kept) >= 32:
+                kept.clear()
+            last = past.last_end(provider, sorted(outcomes), (span.edges[bucket], span.edges[bucket + 1]), filter)
+            kept[key] = LastError(Outcome(last[0]), last[1], last[2]) if last else None
+        error = kept[key]
+        if error:
+            found[provider] = error
     return found

@@ -146,6 +146,8 @@ def _slab(series: NDArray[np.int64], sums: NDArray[np.float64], counts: Sequence
     own = np.flatnonzero(sums.any(axis=1))
     samples = []
     for of in counts:
-        owners, bins = np.nonzero(of[own])
-        samples.append(Samples(owners, bins.astype(np.float64), of[own][owners, bins].astype(np.int64)))
+        here = of[own]
+        owners, bins = np.nonzero(here)
+        # As small as they can be: they stay in memory.
+        samples.append(Samples(owners.astype(np.int32), bins.astype(np.int16), here[owners, bins].astype(np.uint32)))
     return Slab(series[own], sums[own], tuple(samples), exact=False)

@@ -24,6 +24,7 @@ from conductor_core.metrics.rollup import WIDTH, Columns
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from conductor_core.metrics.figures import LastError
     from conductor_core.store.history import History
 
     Place = tuple[int, int, bool]
@@ -43,6 +44,7 @@ class Slab:
         samples: of each measure the samples, whose each is (a place in `series`), what it is (a bin, or when `exact`
             the value), and how often it occurs.
         memo: what was made of it for one way of grouping.
+        last_errors: what was found in it of some filters.
     """
 
     series: NDArray[np.int64]
@@ -50,6 +52,7 @@ class Slab:
     samples: tuple[Samples, ...]
     exact: bool
     memo: dict[object, Cells] = field(default_factory=dict)
+    last_errors: dict[object, LastError | None] = field(default_factory=dict)
 
     def cells(self, grouping: Grouping) -> Cells:
         """Its figures by group; kept."""
@@ -65,9 +68,9 @@ class Slab:
 class Samples:
     """Samples of one measure; see `Slab`."""
 
-    owners: NDArray[np.int64]
-    values: NDArray[np.float64]
-    counts: NDArray[np.int64]
+    owners: NDArray[Any]
+    values: NDArray[Any]
+    counts: NDArray[Any]
 
 
 _NO_SAMPLES = Samples(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0, dtype=np.int64))

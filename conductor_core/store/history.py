@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, literal_column, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
-from conductor_core.kinds import Outcome
+from conductor_core.kinds import Outcome, Source
 from conductor_core.metrics.call import COLUMNS
-from conductor_core.store.rollups import Counted
+from conductor_core.metrics.figures import Filter
+from conductor_core.store.rollups import UNCOUNTED, Counted
 from conductor_core.store.tables import calls, pruned, rollup_batches, rollups, series
 
 StoredBucket = tuple[int, int, bytes, bytes, bytes, bytes]
@@ -17,8 +19,26 @@ StoredBucket = tuple[int, int, bytes, bytes, bytes, bytes]
 
 _WHOSE = (calls.c.provider, calls.c.model, calls.c.source)
 _ADDED_UP = [calls.c[name] for name in COLUMNS]
-_UNCOUNTED = calls.c.counted != literal_column(str(int(Counted.YES)))  # as the index says it
 _FINISHED = calls.c.outcome != Outcome.RUNNING
+
+
+@cache
+def _last_end(models: bool, sources: bool, conversation: bool, drill: bool) -> Select[Any]:
+    """Made once: it is asked for every provider at every look, and making a statement costs more than asking it."""
+    wanted = select(calls.c.outcome, calls.c.http_status, calls.c.started_at).where(
+        calls.c.provider == bindparam("provider"),
+        calls.c.outcome.in_(bindparam("outcomes", expanding=True)),
+        calls.c.started_at >= bindparam("since"),
+        calls.c.started_at < bindparam("until"),
+        calls.c.source == Source.DRILL if drill else calls.c.source != Source.DRILL,
+    )
+    if models:
+        wanted = wanted.where(calls.c.model.in_(bindparam("models", expanding=True)))
+    if sources:
+        wanted = wanted.where(calls.c.source.in_(bindparam("sources", expanding=True)))
+    if conversation:
+        wanted = wanted.where(calls.c.conversation_id == bindparam("conversation"))
+    return wanted.order_by(calls.c.started_at.desc()).limit(1)
 
 
 class History:
@@ -26,6 +46,7 @@ class History:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._pruned: dict[int, int] | None = None
 
     def series(self) -> list[tuple[int, str, str, str]]:
         """Number, provider, model and source of every series."""
@@ -111,16 +132,26 @@ class History:
 
     def pruned(self) -> dict[int, int]:
         """By level, or `CALLS`: from when on (UTC ms) all is there; without an entry nothing was ever deleted."""
-        return dict(self._rows(select(pruned.c.level, pruned.c.until)))
+        if self._pruned is None:
+            self._pruned = dict(self._rows(select(pruned.c.level, pruned.c.until)))
+        return self._pruned
 
-    def last_end(self, wanted: Sequence[Any]) -> tuple[str, int | None, int] | None:
-        """Outcome, HTTP status and begin (UTC ms) of the newest call that meets some conditions."""
-        found = select(calls.c.outcome, calls.c.http_status, calls.c.started_at).where(*wanted)
-        rows = self._rows(found.order_by(calls.c.started_at.desc()).limit(1))
-        return rows[0] if rows else None
+    def last_end(
+        self, provider: str, outcomes: Sequence[Outcome], span: tuple[int, int], filter: Filter
+    ) -> tuple[str, int | None, int] | None:
+        """Outcome, HTTP status and begin (UTC ms) of a provider's newest call in a span that ended in one of some ways.
+
+        Args:
+            filter: what else it has to meet.
+        """
+        wanted = _last_end(bool(filter.models), bool(filter.sources), bool(filter.conversation), filter.drill)
+        given: dict[str, Any] = {"provider": provider, "outcomes": outcomes, "since": span[0], "until": span[1]}
+        given |= {name: value for name in ("models", "sources", "conversation") if (value := getattr(filter, name))}
+        row = self._connection.execute(wanted, given).first()
+        return row and (row.outcome, row.http_status, row.started_at)
 
     def _pending(self, wanted: Select[Any], since: int, until: int) -> Select[Any]:
-        return wanted.where(_UNCOUNTED, calls.c.started_at >= since, calls.c.started_at < until, _FINISHED)
+        return wanted.where(UNCOUNTED, calls.c.started_at >= since, calls.c.started_at < until, _FINISHED)
 
     def _rows(self, statement: Select[Any]) -> list[Any]:
         return list(self._connection.execute(statement).all())

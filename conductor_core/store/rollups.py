@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, Row, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Engine, Row, bindparam, delete, func, literal_column, select, update
 
 from conductor_core.kinds import Outcome
 from conductor_core.metrics.call import COLUMNS
@@ -63,6 +63,10 @@ class Counted(IntEnum):
     YES = 1
     AS_LAST = 2
     """It was counted as the last attempt of its request, and then another one followed."""
+
+
+UNCOUNTED = calls.c.counted != literal_column(str(int(Counted.YES)))
+"""Written as the partial index says it: for a parameter a prepared plan may not know that the index has them all."""
 
 
 class Rollups:
@@ -202,9 +206,7 @@ def _save_rollup(connection: Connection) -> Any:
 def _uncounted() -> Any:
     """Finished calls that are not added up, or not rightly; on PostgreSQL those no other copy is just adding up."""
     whose = (calls.c.id, calls.c.provider, calls.c.model, calls.c.source)
-    wanted = select(*whose, *(calls.c[name] for name in COLUMNS)).where(
-        calls.c.counted != Counted.YES, calls.c.outcome != Outcome.RUNNING
-    )
+    wanted = select(*whose, *(calls.c[name] for name in COLUMNS)).where(UNCOUNTED, calls.c.outcome != Outcome.RUNNING)
     oldest = wanted.order_by(calls.c.started_at).limit(bindparam("most"))
     return oldest.with_for_update(skip_locked=True)
 

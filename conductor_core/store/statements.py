@@ -85,6 +85,10 @@ class Statements:
             calls,
             "id request_id attempt source conversation_id lane_id started_at api_key_id copy counted",
             gathers=True,
+            # A call that is counted stays as it was counted: an end that comes after its copy was taken for dead would
+            # contradict the rollups, which have it as interrupted.
+            settled="calls.counted <> 0",
+            superseded="excluded.superseded",
             # A call that was counted as the last one of its request, and is not: the rollups have to be told.
             counted="CASE WHEN calls.counted = 1 AND excluded.superseded AND NOT calls.superseded"
             " THEN 2 ELSE calls.counted END",
@@ -110,16 +114,25 @@ class Statements:
         table: Table,
         fixed: str,
         gathers: bool = False,
+        settled: str = "",
         without: Collection[str] = ("counted",),
         **computed: str,
     ) -> Statement:
-        """Rows are the table's columns in their order, without some."""
+        """Rows are the table's columns in their order, without some.
+
+        Args:
+            settled: of which rows only what is computed still changes.
+        """
         names = [column.name for column in table.columns if column.name not in without]
         statement = insert_of(self._dialect)(table).values({name: bindparam(name) for name in names})
-        kept = {name: statement.excluded[name] for name in names if name not in fixed.split()}
+        kept: dict[str, Any] = {name: statement.excluded[name] for name in names if name not in fixed.split()}
+        if settled:
+            now = {name: f"CASE WHEN {settled} THEN {table.name}.{name} ELSE excluded.{name} END" for name in kept}
+            kept = {name: text(sql) for name, sql in now.items()}
         sql = self._text(
             statement.on_conflict_do_update(
-                index_elements=["id"], set_=kept | {name: text(sql) for name, sql in computed.items()}
+                index_elements=["id"],
+                set_=kept | {name: text(sql) for name, sql in computed.items()},
             )
         )
         start = sql.index("VALUES ") + len("VALUES ")

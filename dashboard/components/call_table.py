@@ -18,6 +18,7 @@ from dashboard import call_downloads, health_actions, runtime, state
 from dashboard.components import numbers, untrusted
 from dashboard.components.browser import component
 from dashboard.components.health_figures import HealthFigures
+from dashboard.components.packed import packed
 from dashboard.components.who import look_of, name_of
 
 PAGE = 25
@@ -48,29 +49,37 @@ def call_table(figures: HealthFigures) -> None:
             st.caption(untrusted.plain(pick_words(span, asked, figures.view.zone)), width="content")
             st.button("Show all", key="calls-all", type="tertiary", on_click=health_actions.show_all)
     after = health.cursors[-1] if health.cursors else None
-    page = runtime.get_conductor().health.calls(span, asked, health.order, after, PAGE)
-    order = health.order
+    key = (span, asked, health.order, after, health.shows, figures.providers.total)
+    if health.table is None or health.table[0] != key:
+        page = runtime.get_conductor().health.calls(span, asked, health.order, after, PAGE)
+        health.table = key, packed(_data(health, page, span, asked, figures.view.zone)), page.next
+    _, data, following = health.table
     told = component("calls", css="calls.css")(
         key=KEY,
-        data={
-            "columns": COLUMNS,
-            "rows": [row(call, figures.view.zone) for call in page.calls],
-            "order": order.by,
-            "descending": order.descending,
-            "chronological": order == NEWEST_FIRST,
-            "newer": bool(health.cursors),
-            "older": page.next is not None,
-            "said": _said(len(health.cursors) + 1, page),
-            "caption": "Calls, one a row. A row opens its call.",
-            "shows": health.shows,
-            "downloads": downloads(span, asked),
-        },
+        data=data,
         on_sort_change=lambda: health_actions.sort(str(_told("sort"))),
-        on_turn_change=lambda: health_actions.turn(int(_told("turn")), page.next),
+        on_turn_change=lambda: health_actions.turn(int(_told("turn")), following),
         on_open_change=lambda: health_actions.open_call(str(_told("open"))),
     )
     if told.open:
         st.rerun()
+
+
+def _data(health: state.HealthState, page: CallPage, span: Span, asked: Filter, zone: tzinfo) -> dict[str, Any]:
+    """What the browser draws."""
+    return {
+        "columns": COLUMNS,
+        "rows": [row(call, zone) for call in page.calls],
+        "order": health.order.by,
+        "descending": health.order.descending,
+        "chronological": health.order == NEWEST_FIRST,
+        "newer": bool(health.cursors),
+        "older": page.next is not None,
+        "said": _said(len(health.cursors) + 1, page),
+        "caption": "Calls, one a row. A row opens its call.",
+        "shows": health.shows,
+        "downloads": downloads(span, asked),
+    }
 
 
 def _said(number: int, page: CallPage) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from math import log10
 from threading import Lock
@@ -24,6 +24,7 @@ from dashboard.components.chart_page import ChartPage
 from dashboard.components.chart_sentences import sentences
 from dashboard.components.health_figures import HealthFigures
 from dashboard.components.health_view import By
+from dashboard.components.identity import shade
 from dashboard.components.incident_list import what
 from dashboard.components.who import look_of, name_of
 
@@ -37,7 +38,6 @@ MOST_GROUPS = 14
 """More lines than these nobody tells apart; those with most calls are drawn."""
 _SHARES = ("p50", "p90", "p95", "p99")
 _KEPT = 8
-_BINS = 48
 _SYMBOLS = {
     "◆": "diamond",
     "▲": "triangle-up",
@@ -112,13 +112,14 @@ def chart_page(figures: HealthFigures) -> ChartPage:
     columns |= _of_all(charted.all_lines, figures)
     width = span.edges[1] - span.edges[0]
     seen = (view.since, view.until) if view.preset is None else (span.since, span.until)
-    latencies, spreads = _spreads({_id(key): charted.spreads[key] for key in keys if key in charted.spreads})
+    latencies, spreads = spreads_of({_id(key): charted.spreads[key] for key in keys if key in charted.spreads})
     head = {
         "width": width,
         "view": [_wall(edge, view.zone) for edge in seen],
         "hover": "%a %-d %b" if width >= DAY else "%a %-d %b %H:%M" if width >= MINUTE else "%H:%M:%S",
         "ticks": _ticks(span),
-        "groups": [_group(key) for key in keys],
+        "groups": [_group(key, _nth(key, keys)) for key in keys],
+        "others": len(charted.groups) - len(keys),
         "kinds": _kinds(charted.all_lines),
         "marks": _marks(figures),
         "models": _models(models, figures.view.by),
@@ -191,7 +192,12 @@ def _budget(figures: HealthFigures) -> dict[str, Any] | None:
     }
 
 
-def _group(key: Key) -> dict[str, str]:
+def _nth(key: Key, keys: Sequence[Key]) -> int:
+    """Which one of its provider's models it is."""
+    return [one for one in keys if one.provider == key.provider].index(key)
+
+
+def _group(key: Key, nth: int) -> dict[str, str]:
     look = look_of(key.provider)
     name = name_of(key.provider)
     return {
@@ -199,7 +205,7 @@ def _group(key: Key) -> dict[str, str]:
         "providerId": key.provider,
         "model": key.model,
         "name": untrusted.isolated(f"{name} {key.model}" if key.model else name),
-        "colour": look.colour,
+        "colour": shade(look.colour, nth),
         "mark": look.mark,
         "symbol": _SYMBOLS.get(look.mark, _SYMBOL_OF_OTHERS),
     }
@@ -250,24 +256,17 @@ def _models(models: Overview, by: By) -> list[dict[str, Any]]:
     return found
 
 
-def _spreads(spreads: Mapping[str, Spread]) -> tuple[list[float], dict[str, list[int]]]:
-    """Where the bins' middles are (seconds), and how many answers of each group are in each: few enough to draw."""
+def spreads_of(spreads: Mapping[str, Spread]) -> tuple[list[float], dict[str, list[int]]]:
+    """Where the bars' middles are (seconds), and how many answers of each group are in each; no bars beyond those."""
     import numpy as np
 
-    ends = [
-        (one.edges[:-1][one.counts > 0], one.edges[1:][one.counts > 0]) for one in spreads.values() if one.counts.any()
-    ]
-    if not ends:
+    if not any(one.counts.any() for one in spreads.values()):
         return [], {}
-    low = max(min(float(starts[0]) for starts, _ in ends) * 0.8, 1.0)
-    high = max(max(float(stops[-1]) for _, stops in ends) * 1.25, low * 2)
-    edges = np.geomspace(low, high, _BINS + 1)
-    found = {}
-    for id, one in spreads.items():
-        middles = np.sqrt(np.maximum(one.edges[:-1], 0.01) * np.maximum(one.edges[1:], 0.01))
-        counts, _ = np.histogram(middles, edges, weights=one.counts)
-        found[id] = counts.astype(np.int64).tolist()
-    return np.round(np.sqrt(edges[:-1] * edges[1:]) / 1000, 5).tolist(), found
+    used = np.flatnonzero(np.sum([one.counts for one in spreads.values()], axis=0))
+    edges = next(iter(spreads.values())).edges
+    part = slice(max(int(used[0]) - 1, 0), min(int(used[-1]) + 2, len(edges) - 1))
+    middles = np.sqrt(np.maximum(edges[:-1], 1.0) * edges[1:])[part] / 1000
+    return middles.round(5).tolist(), {id: one.counts[part].tolist() for id, one in spreads.items()}
 
 
 def _ticks(span: Span) -> list[dict[str, Any]]:

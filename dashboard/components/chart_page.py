@@ -6,7 +6,6 @@ wrong when one is lost on the way.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +13,7 @@ from hashlib import blake2b
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import orjson
+from dashboard.components.packed import packed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
     Column = NDArray[np.float64] | NDArray[np.int64]
 
-_LEVEL = 4
 _WORTH = 0.5
 """A refresh of more than this share of the buckets is sent in full."""
 
@@ -107,8 +105,7 @@ class ChartPage:
             "names": list(self.columns),
             "columns": [np.ascontiguousarray(column) for column in columns],
         }
-        # NaN becomes null.
-        return zlib.compress(orjson.dumps(told | place | self.head, option=orjson.OPT_SERIALIZE_NUMPY), _LEVEL)
+        return packed(told | place | self.head)
 
 
 @dataclass(slots=True)

@@ -38,9 +38,10 @@ class HealthFigures:
         return self.charted.span
 
     def models(self) -> Overview:
-        """By model, as one bucket: asked for when the charts are drawn anew, not at each refresh."""
-        one = Span((self.span.since, self.span.until))
-        return runtime.get_conductor().health.overview(one, "model", self.view.filter)
+        """By model: asked for when the charts are drawn anew, not at each refresh."""
+        if self.view.by == "model":
+            return self.charted
+        return runtime.get_conductor().health.overview(self.span, "model", self.view.filter)
 
 
 def health_figures(view: HealthView) -> HealthFigures:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 
 import streamlit as st
 
@@ -12,12 +13,12 @@ from conductor_core.metrics.span import Span
 from conductor_core.models import SystemStatus
 from conductor_core.pricing import price_table_version
 from conductor_core.providers import Registry
-from dashboard import drill_actions, health_actions, runtime
+from dashboard import drill_actions, health_actions, runtime, state
 from dashboard.components import numbers, untrusted
 from dashboard.components.chart_sentences import cost_words
 from dashboard.components.health_figures import HealthFigures
 from dashboard.components.health_view import HealthView
-from dashboard.components.provider_card import CardFigures, provider_card
+from dashboard.components.provider_card import CardFigures, figures_html, provider_card
 
 _WORDS = {
     ProviderState.HEALTHY: "All well",
@@ -87,7 +88,7 @@ def basis_words(overview: Overview) -> str:
     parts = []
     if coverage is not None:
         parts.append(f"prices known for {numbers.percent(coverage)} of tokens")
-    parts += [f"price table {price_table_version()}", f"percentiles {'exact' if overview.exact else 'within 1 %'}"]
+    parts += [f"price table {_price_table()}", f"percentiles {'exact' if overview.exact else 'within 1 %'}"]
     if overview.stale:
         parts.append(f"{numbers.count(overview.stale)} calls are still being added up")
     elif overview.pending:
@@ -96,17 +97,25 @@ def basis_words(overview: Overview) -> str:
     return said[0].upper() + said[1:]
 
 
+@cache
+def _price_table() -> str:
+    """Which one; it is looked up among the installed packages."""
+    return price_table_version()
+
+
 def cards(status: SystemStatus, figures: HealthFigures) -> None:
     """A card per provider that is configured or has calls in the range."""
-    overview = figures.providers
+    overview, health = figures.providers, state.health()
+    if health.cards is None or health.cards[0] is not overview:
+        told = {
+            key.provider: figures_html(key.provider, _of_card(figures, key), figures.view.zone)
+            for key in overview.groups
+        }
+        health.cards = overview, told
     with st.grid(min_column_width=240, gap="small"):
         for one in status.providers:
-            key = Key(one.name)
-            known = key in overview.groups
-            if one.state is ProviderState.NOT_CONFIGURED and not known:
-                continue
-            told = _of_card(figures, key) if known else None
-            if provider_card(one, told, figures.view.zone):
+            known = health.cards[1].get(one.name)
+            if (one.state is not ProviderState.NOT_CONFIGURED or known) and provider_card(one, known):
                 _list_calls(figures, one.name)
 
 

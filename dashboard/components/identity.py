@@ -8,6 +8,7 @@ backgrounds of both themes. Colour is never the only sign: the mark or the name 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from colorsys import hls_to_rgb, rgb_to_hls
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -66,6 +67,9 @@ FREE = (
 """For the user's own endpoints. With more than these, looks are shared and the name tells them apart."""
 
 
+_SHADES = (0.2, -0.12, 0.3, 0.1)
+
+
 class Palette:
     """Who looks how, among the providers of one installation.
 
@@ -83,6 +87,16 @@ class Palette:
     def of(self, name: str) -> Identity:
         """The look of a provider; one that is no longer configured keeps the look its name gives."""
         return self._looks.get(name) or _next_free(name, set())
+
+
+def shade(colour: str, nth: int) -> str:
+    """The colour of a provider's nth model: the provider's own, then lighter and darker ones of the same hue."""
+    if nth == 0:
+        return colour
+    red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    hue, light, full = rgb_to_hls(red, green, blue)
+    light = min(max(light + _SHADES[(nth - 1) % len(_SHADES)], 0.25), 0.72)
+    return "#" + "".join(f"{round(part * 255):02X}" for part in hls_to_rgb(hue, light, full))
 
 
 def _next_free(name: str, taken: set[Identity]) -> Identity:

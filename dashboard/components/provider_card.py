@@ -20,12 +20,12 @@ from dashboard.components.changes import changes
 from dashboard.components.chart_sentences import cost_words
 
 _SIGNS = {
-    ProviderState.HEALTHY: (":material/check_circle:", "green"),
-    ProviderState.DEGRADED: (":material/warning:", "orange"),
-    ProviderState.OPEN: (":material/block:", "red"),
-    ProviderState.RECOVERING: (":material/autorenew:", "orange"),
-    ProviderState.UNKNOWN: (":material/help:", "gray"),
-    ProviderState.NOT_CONFIGURED: (":material/key_off:", "gray"),
+    ProviderState.HEALTHY: ("✓", "green"),
+    ProviderState.DEGRADED: ("!", "orange"),
+    ProviderState.OPEN: ("✕", "red"),
+    ProviderState.RECOVERING: ("↻", "orange"),
+    ProviderState.UNKNOWN: ("?", "gray"),
+    ProviderState.NOT_CONFIGURED: ("–", "gray"),
 }
 _SPARK_WIDTH, _SPARK_HEIGHT = 240, 26
 _SPARK_POINTS = 50
@@ -49,39 +49,29 @@ class CardFigures:
     spark: Sequence[float]
 
 
-def provider_card(status: ProviderStatus, figures: CardFigures | None, zone: tzinfo) -> bool:
-    """One provider: its state from the live figures, everything else from the range's calls (None: it has none).
+def provider_card(status: ProviderStatus, figures: str | None) -> bool:
+    """One provider: its state from the live figures, everything else from the range's calls.
+
+    Args:
+        figures: what `figures_html` made of them; None: it has no calls in the range.
 
     Returns:
         Whether the reader asks for its calls.
     """
     with st.container(border=True, height="stretch", gap="xsmall", key=f"card-{status.name}"):
-        with st.container(
-            horizontal=True,
-            horizontal_alignment="distribute",
-            vertical_alignment="center",
-            key=f"cardhead-{status.name}",
-        ):
-            who.show(status.name, "")
-            state_badge(status.state)
-        st.caption(untrusted.plain(status.reason))
-        if figures is None:
-            st.caption(f"{numbers.MISSING} No calls in this range.")
-        else:
-            spark = _spark(figures.spark, who.look_of(status.name).colour)
-            st.html(_html(figures.now, lines(figures, zone)) + spark)
-        with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-            if status.state is ProviderState.OPEN:
-                st.button("Recover now", key=f"recover-{status.name}", on_click=actions.recover, args=(status.name,))
-            if figures is not None:
-                return st.button("Calls", key=f"calls-{status.name}", type="tertiary", icon=":material/list:")
+        st.html(_html(status, figures))
+        if status.state is ProviderState.OPEN:
+            st.button("Recover now", key=f"recover-{status.name}", on_click=actions.recover, args=(status.name,))
+        if figures is not None:
+            return st.button("Calls", key=f"calls-{status.name}", type="tertiary", icon=":material/list:")
     return False
 
 
-def state_badge(state: ProviderState) -> None:
-    """The state as a word with its icon and colour."""
-    icon, colour = _SIGNS[state]
-    st.badge(state.replace("_", " "), icon=icon, color=colour)  # type: ignore[arg-type]  # all are names of its list
+def badge(state: ProviderState) -> str:
+    """The state as a word with its sign and colour, as HTML."""
+    sign, colour = _SIGNS[state]
+    word = escape(state.replace("_", " "))
+    return f'<span class="state {colour}"><span aria-hidden="true">{sign}</span> {word}</span>'
 
 
 def tiles(of: Figures) -> list[tuple[str, str, str]]:
@@ -135,12 +125,24 @@ def _cost(of: Figures) -> tuple[str, str]:
     return known, f"+ {unpriced}" if unpriced else ""
 
 
-def _html(of: Figures, said: Sequence[str]) -> str:
+def figures_html(provider: str, figures: CardFigures, zone: tzinfo) -> str:
+    """The card's figures, what changed and the line of its latency, as HTML."""
     cells = "".join(
         f"<div><small>{escape(what)}</small><b>{escape(much)}</b><small>{escape(note)}</small></div>"
-        for what, much, note in tiles(of)
+        for what, much, note in tiles(figures.now)
     )
-    return f'<div class="tiles">{cells}</div>' + "".join(f'<p class="said">{escape(line)}</p>' for line in said)
+    said = "".join(f'<p class="said">{escape(line)}</p>' for line in lines(figures, zone))
+    return f'<div class="tiles">{cells}</div>{said}{_spark(figures.spark, who.look_of(provider).colour)}'
+
+
+def _html(status: ProviderStatus, figures: str | None) -> str:
+    """The whole card in one piece: what is drawn every other second is cheaper so than as a dozen elements."""
+    look, name = who.look_of(status.name), escape(untrusted.isolated(who.name_of(status.name)))
+    mark = f'<span style="color:{look.colour}" aria-hidden="true">{look.mark}</span>'
+    who_it_is = f'<span class="who" title="{name}">{mark} <b>{name}</b></span>'
+    head = f'<div class="card-head">{who_it_is}{badge(status.state)}</div>'
+    reason = f'<p class="reason">{escape(untrusted.isolated(status.reason))}</p>'
+    return head + reason + (figures or f'<p class="reason">{numbers.MISSING} No calls in this range.</p>')
 
 
 def _spark(values: Sequence[float], colour: str) -> str:

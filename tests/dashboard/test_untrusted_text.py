@@ -46,8 +46,7 @@ ALLOWED: dict[str, dict[tuple[str, str], str]] = {
     "components/installation.py": {("html", "<f-string>"): "every fact is escaped a line above"},
     "components/lane_summary.py": {("table", "[_row(answer) for answer in sent]"): "names go through plain there"},
     "components/provider_card.py": {
-        ("badge", "state.replace('_', ' ')"): "one of six states",
-        ("html", "_html(figures.now, lines(figures, zone)) + spark"): "every figure and line is escaped there",
+        ("html", "_html(status, figures)"): "every figure and line is escaped there and in figures_html",
     },
     "components/provider_settings.py": {
         ("text_input", "label"): "made of a vendor's label by this file",

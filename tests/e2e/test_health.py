@@ -13,7 +13,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from conductor_core.kinds import Outcome
 from conductor_core.store.database import Store
-from tests.e2e.reading import WAIT_MS
+from tests.e2e.reading import WAIT_MS, until
 from tests.installation import KEY
 from tests.serving import Served, free_port, serving, streamlit_run
 from tests.store.rows import finished, fresh_id
@@ -85,7 +85,7 @@ def test_zoom_and_hidden_groups_outlast_refreshes(browser: BrowserContext, serve
     both = lines(page, "latency")
     page.locator(".deck-group", has_text="Gemini").click()
     expect(page.locator(".deck-group", has_text="Gemini")).to_have_attribute("aria-pressed", "false")
-    page.wait_for_function(f"document.querySelectorAll('[data-panel=latency] .scatterlayer .trace').length < {both}")
+    until(page, lambda: lines(page, "latency") < both, "the hidden group leaves")
     whole = page.evaluate(RANGE)
     drag(page, "latency")
     expect(page.get_by_role("button", name="Back")).to_be_visible()
@@ -102,9 +102,34 @@ def test_zoom_and_hidden_groups_outlast_refreshes(browser: BrowserContext, serve
     assert lines(page, "latency") < both
     page.get_by_role("button", name="Back").click()
     expect(page.get_by_role("button", name="Back")).to_have_count(0)
-    page.wait_for_function(f"{RANGE} !== {zoomed!r}")
+    until(page, lambda: page.evaluate(RANGE) != zoomed, "the range before is back")
     assert "since=" not in page.url
     assert lines(page, "latency") < both
+
+
+def test_one_crosshair_goes_through_all_charts(browser: BrowserContext, served: Served) -> None:
+    """At the same moment in each, and gone with the pointer."""
+    page = opened(browser, served)
+    layer = panel(page, "latency").locator(".nsewdrag").first
+    layer.scroll_into_view_if_needed()
+    layer.hover()
+    expect(panel(page, "latency").locator(".hoverlayer")).to_contain_text("OpenAI p50")
+    expect(panel(page, "success").locator(".deck-cross")).to_be_visible()
+    page.mouse.move(5, 5)
+    expect(panel(page, "success").locator(".deck-cross")).to_be_hidden()
+
+
+def test_it_rests_while_nobody_is_there(browser: BrowserContext, served: Served) -> None:
+    """After ten minutes without a touch it says so; a touch wakes it."""
+    page = browser.new_page()
+    page.clock.install()
+    page.goto(f"{served.url}/health?range=1h")
+    panel(page, "latency").wait_for(timeout=WAIT_MS)
+    page.clock.fast_forward("10:05")
+    paused = page.get_by_text("Paused: nobody has been here")
+    expect(paused).to_be_visible(timeout=WAIT_MS)
+    page.mouse.move(300, 300)
+    expect(paused).to_have_count(0, timeout=WAIT_MS)
 
 
 def test_a_double_click_goes_back_to_the_range(browser: BrowserContext, served: Served) -> None:

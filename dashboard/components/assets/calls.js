@@ -1,4 +1,6 @@
 // The table of calls: rows as text, heads that sort, a row that opens its call. What is in a cell is never markup.
+import { inflated } from "./inflated.js";
+
 const make = (parent, tag, className = "", text = "") => {
   const node = document.createElement(tag);
   node.className = className;
@@ -64,20 +66,27 @@ function foot(root, data, send) {
 
 const shown = new Map();
 
-export default function ({ parentElement, data, setTriggerValue }) {
-  // In a place of its own: the component's style sheet is a child of the element, too.
-  const known = shown.get(parentElement) ?? { shows: data.shows, root: make(parentElement, "div") }, { root } = known;
+function draw(known, data, send) {
+  const { root } = known;
   const within = root.querySelector(".calls-scroll")?.scrollLeft ?? 0, focused = document.activeElement?.dataset?.call;
   root.replaceChildren();
   const scroll = make(root, "div", "calls-scroll"), table = make(scroll, "table", "calls");
   make(table, "caption", "calls-sr", data.caption);
-  heads(table, data, setTriggerValue);
-  rows(table, data, setTriggerValue);
+  heads(table, data, send);
+  rows(table, data, send);
   if (!data.rows.length) make(scroll, "p", "calls-none", "No calls here.");
-  foot(root, data, setTriggerValue);
+  foot(root, data, send);
   scroll.scrollLeft = within;
-  if (data.shows !== known.shows) root.scrollIntoView({ behavior: "smooth", block: "center" });
+  if (known.shows !== undefined && data.shows !== known.shows)
+    root.scrollIntoView({ behavior: "smooth", block: "center" });
   if (focused) root.querySelector(`[data-call="${focused}"]`)?.focus({ preventScroll: true });
-  shown.set(parentElement, { shows: data.shows, root });
+  known.shows = data.shows;
+}
+
+export default function ({ parentElement, data, setTriggerValue }) {
+  // In a place of its own: the component's style sheet is a child of the element, too.
+  if (!shown.has(parentElement)) shown.set(parentElement, { turn: 0, root: make(parentElement, "div") });
+  const known = shown.get(parentElement), turn = ++known.turn;
+  inflated(data).then(values => { if (turn === known.turn) draw(known, values, setTriggerValue); });
   return () => { if (!parentElement.isConnected) shown.delete(parentElement); };
 }

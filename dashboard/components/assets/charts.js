@@ -1,6 +1,7 @@
 // The charts of the Health page: one grid of panels with one legend, one zoom and one crosshair. A refresh redraws what
 // changed in place, so zoom, hidden groups and the hover label stay. Nothing is redrawn while a pointer is held down.
 import { cell } from "./figures.js";
+import { inflated } from "./inflated.js";
 import { PANELS, SHARES, trace } from "./panels.js";
 
 const SOURCE = new URL("../../../vendor/plotly.min.js", import.meta.url).href;
@@ -23,8 +24,6 @@ function plotly() {
   });
   return library;
 }
-
-const inflated = data => new Response(new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate"))).json();
 
 function make(parent, tag, className = "", text = "") {
   const node = document.createElement(tag);
@@ -168,7 +167,7 @@ class Panel {
       margin: { l: 48, r: 10, t: spec.over === "model" ? 22 : 8, b: 24 }, autosize: true, dragmode: matchMedia("(pointer: coarse)").matches || spec.over ? false : "zoom",
       hovermode: spec.over === "model" ? "closest" : "x unified", hoverdistance: 30,
       font: { color: css("--st-text-color"), family: css("--st-font"), size: 12 },
-      hoverlabel: { bgcolor: css("--st-background-color"), bordercolor: grid, font: { size: 12, color: css("--st-text-color") } },
+      hoverlabel: { bgcolor: css("--st-background-color"), bordercolor: grid, font: { size: 11, color: css("--st-text-color") } },
       xaxis: x, yaxis: { ...axis, ...y }, shapes: spec.over ? [] : marks(page, css),
     };
   }
@@ -179,7 +178,7 @@ class Panel {
     if (!spec.over) {
       plot.on("plotly_relayout", change => deck.zoomed(this, change));
       plot.on("plotly_doubleclick", () => deck.reset());
-      plot.on("plotly_hover", event => deck.point(event.xvals?.[0]));
+      plot.on("plotly_hover", event => deck.point(plot._fullLayout.xaxis.d2l(event.xvals[0])));
       plot.on("plotly_unhover", () => deck.point(undefined));
       plot.addEventListener("keydown", event => deck.key(event));
     }
@@ -228,7 +227,8 @@ class Panel {
   table() {
     const [head, rows] = this.rows(), dialog = make(this.root, "dialog", "deck-dialog"), bar = make(dialog, "div", "deck-head");
     make(bar, "h3", "", `${this.spec.title}, ${this.spec.unit}`);
-    const save = make(bar, "a", "deck-chip", "CSV"), close = make(bar, "button", "deck-chip", "close");
+    const tools = make(bar, "div", "deck-tools");
+    const save = make(tools, "a", "deck-chip", "CSV"), close = make(tools, "button", "deck-chip", "close");
     const lines = [head, ...rows].map(row => row.map(cell).join(",")).join("\r\n");
     save.href = URL.createObjectURL(new Blob([`${lines}\r\n`], { type: "text/csv;charset=utf-8" }));
     save.download = `${this.spec.id}.csv`;
@@ -301,7 +301,7 @@ class Deck {
   }
 
   groups() {
-    const sign = JSON.stringify([this.page.groups, this.page.marks, [...kept.hidden]]);
+    const sign = JSON.stringify([this.page.groups, this.page.others, this.page.marks, [...kept.hidden]]);
     if (sign === this.sign) return;
     this.sign = sign;
     this.legend.replaceChildren();
@@ -316,6 +316,7 @@ class Deck {
       make(button, "b", "", group.mark).style.color = group.colour;
       button.append(` ${group.name}`);
     }
+    if (this.page.others) make(this.legend, "span", "deck-group", `and ${this.page.others} with fewer calls; filter to see them`);
     if (this.page.marks.length) {
       const key = make(this.legend, "span", "deck-key");
       make(key, "i", "deck-band");

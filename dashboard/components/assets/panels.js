@@ -9,20 +9,24 @@ const FEW = 100;
 const perSecond = values => values.map(value => (value === null ? null : value / 1000));
 const sum = values => values.reduce((all, value) => all + (value ?? 0), 0);
 
-// Several percentiles of one measure, each group in its colour; a p99 of few samples is grey.
+// Several percentiles of one measure, each group in its colour; a p99 of few samples is grey. What is hovered is one
+// line a group: the first percentile shown speaks for all that are shown.
 function percentiles(measure, words, scaled = values => values) {
-  return (page, options) =>
-    page.shown.flatMap(group =>
-      SHARES.map(share => {
-        const values = page.column(`${measure}.${share}`, group), n = page.column(`${measure}.n`, group);
-        const few = share === "p99" ? n.map(number => number < FEW) : null;
+  return (page, options) => {
+    const told = SHARES.filter(share => options.shares.has(share));
+    return page.shown.flatMap(group => {
+      const n = page.column(`${measure}.n`, group), values = share => page.column(`${measure}.${share}`, group);
+      const shown = told.map(share => [share, values(share)]);
+      return SHARES.map(share => {
+        const y = values(share), few = share === "p99" ? n.map(number => number < FEW) : null;
+        const said = y.map((_, at) => shown.map(([name, of]) => `${name} ${words(of[at])}`).join(" · ") + ` · n ${count(n[at])}`);
         return {
-          name: `${group.name} ${share}`, group, few, y: scaled(values), hidden: !options.shares.has(share),
-          words: values.map((value, at) => `${share} ${words(value)} · n ${count(n[at])}${few?.[at] ? ", few" : ""}`),
-          dash: DASHES[share], main: share === "p50" || options.shares.size === 1,
+          name: `${group.name} ${share}`, group, few, y: scaled(y), hidden: !options.shares.has(share), words: said,
+          dash: DASHES[share], main: share === told[0], silent: share !== told[0],
         };
-      }),
-    );
+      });
+    });
+  };
 }
 
 const perGroup = (measure, words) => page =>
@@ -105,6 +109,7 @@ export function trace(panel, series, page, css) {
     uid: series.name, name: plain(series.name), y: series.y, customdata: series.words, meta: { group: series.group?.id, kind: series.kind },
     hovertemplate: `${plain(series.group && panel.id !== "against" ? series.group.name : series.name)} %{customdata}<extra></extra>`,
   };
+  if (series.silent) Object.assign(base, { hovertemplate: null, hoverinfo: "skip" });
   if (panel.over === "model")
     return { ...base, x: series.x, type: "scatter", mode: page.models.length > 6 ? "markers" : "markers+text", text: [`  ${plain(series.label)}  `], textposition: series.x[0] * 2000 > Math.max(...page.models.map(model => model.latency)) ? "middle left" : "middle right", cliponaxis: false, textfont: { size: 11 }, marker: { color: colour, size: 11, symbol: series.group.symbol } };
   const x = panel.over === "latency" ? page.latencies : page.starts;

@@ -93,7 +93,7 @@ def words(page: AppTest) -> str:
 def component(page: AppTest, name: str) -> Any:
     """What one of our components was given."""
     (found,) = (one.proto for one in page.get("bidi_component") if one.proto.component_name == f"conductor.{name}")
-    return json.loads(found.json or "null") if name != "charts" else json.loads(zlib.decompress(found.bytes))
+    return json.loads(zlib.decompress(found.bytes) if name in ("charts", "calls") else found.json or "null")
 
 
 def listed(page: AppTest, column: int = 3) -> list[str]:
