@@ -125,6 +125,7 @@ class Conductor:
         conductor.live.seed(before)
         conductor.gateway.seed(before)
         await asyncio.to_thread(conductor.gateway.budgets.load)
+        await conductor.conversations.deletions.take_up()
         for warning in warnings(environment, _VENDORS_OWN):
             _log.warning(warning)
         return conductor

@@ -11,6 +11,7 @@ from secrets import token_hex
 from typing import Any
 
 from conductor_core.answers import Transcript, exchanges_of, kept_of
+from conductor_core.deletions import Deletions
 from conductor_core.errors import ConductorError, ConversationBusy, InvalidRequest, ProviderError, StoreError, UserError
 from conductor_core.kinds import LaneState, Source
 from conductor_core.models import MAX_CHARACTERS, MessageRole
@@ -49,6 +50,7 @@ class Conversations:
         self._turns: dict[str, Turn] = {}
         self._busy: set[str] = set()
         self._submissions: Submissions[Turn] = Submissions()
+        self.deletions = Deletions(store)
 
     async def start_turn(
         self,
@@ -162,11 +164,22 @@ class Conversations:
 
     async def delete(self, conversation_id: str) -> None:
         """Stops what runs there, then deletes the conversation for good; its calls keep only their numbers."""
-        turn = self._turns.get(conversation_id)
-        if turn:
-            turn.stop()
-            await turn.wait()
+        await self._end(conversation_id)
         await self._store.delete(conversation_id)
+
+    async def delete_soon(self, conversation_id: str) -> None:
+        """Stops what runs there, puts the conversation out of sight, and deletes it in a moment.
+
+        Raises:
+            NotFound: no such conversation.
+        """
+        await asyncio.to_thread(self._store.conversation, conversation_id)
+        await self._end(conversation_id)
+        await self.deletions.begin(conversation_id)
+
+    async def bring_back(self, conversation_id: str) -> bool:
+        """Undoes `delete_soon`; whether it was in time."""
+        return await self.deletions.undo(conversation_id)
 
     async def rename(self, conversation_id: str, title: str) -> None:
         """Gives a conversation another title.
@@ -179,11 +192,18 @@ class Conversations:
         await self._store.rename(conversation_id, self._title(title))
 
     async def close(self) -> None:
-        """Ends running answers as interrupted and waits until they are saved."""
+        """Ends running answers as interrupted, waits until they are saved, and erases what was deleted."""
         turns = list(self._turns.values())
         for turn in turns:
             turn.interrupt()
         await asyncio.gather(*(turn.wait() for turn in turns))
+        await self.deletions.close()
+
+    async def _end(self, conversation_id: str) -> None:
+        turn = self._turns.get(conversation_id)
+        if turn:
+            turn.stop()
+            await turn.wait()
 
     def _title(self, text: str) -> str:
         return title_of(self._redactor.clean(text[:1000]))

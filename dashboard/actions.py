@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from hashlib import sha256
 from secrets import token_hex
@@ -11,7 +12,8 @@ import streamlit as st
 from conductor_core.conversations import Conversations
 from conductor_core.errors import NotFound, UserError
 from conductor_core.redaction import looks_like_key
-from conductor_core.turns import LaneSetup
+from conductor_core.store.records import Conversation
+from conductor_core.turns import SAVE_SECONDS, LaneSetup
 from dashboard import runtime, state
 
 PROMPT_KEY = "prompt"
@@ -139,13 +141,41 @@ def rename(conversation_id: str, title: str) -> str:
     return ""
 
 
-def delete(conversation_id: str) -> None:
-    """Deletes a conversation for good."""
-    runtime.run(_conversations().delete(conversation_id))
-    if state.chat().conversation_id == conversation_id:
+def pin(conversation_id: str, pinned: bool) -> None:
+    """Keeps a conversation at the top of its list, or lets it go."""
+    runtime.get_conductor().store.pin(conversation_id, pinned).result(SAVE_SECONDS)
+
+
+def archive(conversation_id: str, archived: bool) -> None:
+    """Moves a conversation out of its list, or back."""
+    runtime.get_conductor().store.archive(conversation_id, archived).result(SAVE_SECONDS)
+
+
+def delete(conversation: Conversation) -> None:
+    """Deletes a conversation, for good after a while in which it can be brought back."""
+    asked = state.menu()
+    asked.deleting = None
+    try:
+        runtime.run(_conversations().delete_soon(conversation.id))
+    except NotFound:
+        return  # another tab was faster
+    asked.deleted = state.Deleted(conversation, time.monotonic())
+    if state.chat().conversation_id == conversation.id:
         open_conversation(None)
-    if state.compare().comparison_id == conversation_id:
+    if state.compare().comparison_id == conversation.id:
         open_comparison(None)
+
+
+def undo_deletion() -> None:
+    """Brings back what was deleted last, if it is still there, and opens it."""
+    asked = state.menu()
+    deleted, asked.deleted = asked.deleted, None
+    if not deleted or not runtime.run(_conversations().bring_back(deleted.conversation.id)):
+        return
+    if deleted.conversation.kind == "compare":
+        open_comparison(deleted.conversation.id)
+    else:
+        open_conversation(deleted.conversation.id)
 
 
 def _lanes_of(conversation_id: str | None, page: state.ChatState | state.CompareState) -> list[LaneSetup]:

@@ -11,6 +11,7 @@ import streamlit as st
 from conductor_core.metrics.figures import Filter, Overview
 from conductor_core.metrics.span import Range
 from conductor_core.store.call_rows import NEWEST_FIRST, CallOrder, Cursor
+from conductor_core.store.records import Conversation
 from conductor_core.turns import LaneSetup
 
 if TYPE_CHECKING:
@@ -102,15 +103,52 @@ class HealthState:
     sent: Sent | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A conversation that was just deleted, and when (seconds of `time.monotonic`): it can be brought back a while."""
+
+    conversation: Conversation
+    at: float
+
+
 @dataclass(slots=True)
 class MenuState:
-    """The menu of an open conversation in one browser tab.
+    """What is being done with a conversation in one browser tab.
 
     Attributes:
         deleting: the conversation whose deletion waits for the person's word, also while answers end around it.
+        renaming: the one that is getting another title.
+        deleted: the one that was deleted last.
     """
 
-    deleting: str | None = None
+    deleting: Conversation | None = None
+    renaming: Conversation | None = None
+    deleted: Deleted | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """A message that a search led to. `asked` tells one time it was asked for from the next."""
+
+    conversation_id: str
+    message_id: str
+    turn: int
+    asked: str
+
+
+@dataclass(slots=True)
+class HistoryState:
+    """The lists of conversations in one browser tab, by kind ("chat" or "compare").
+
+    Attributes:
+        pages: how many pages of a list are shown, if more than one.
+        archive: the kinds whose archive is shown.
+        sought: where the last search led to.
+    """
+
+    pages: dict[str, int] = field(default_factory=dict)
+    archive: frozenset[str] = frozenset()
+    sought: Sought | None = None
 
 
 def chat() -> ChatState:
@@ -131,6 +169,10 @@ def health() -> HealthState:
 
 def menu() -> MenuState:
     return _kept("_menu", MenuState)
+
+
+def history() -> HistoryState:
+    return _kept("_history", HistoryState)
 
 
 def _kept(key: str, make: Callable[[], S]) -> S:

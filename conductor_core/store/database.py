@@ -16,6 +16,7 @@ from conductor_core.errors import NotFound, StoreError
 from conductor_core.kinds import LaneState, Outcome, Source
 from conductor_core.metrics.call import Call
 from conductor_core.secret import Secret
+from conductor_core.snippet import snippet_of
 from conductor_core.store.backend import Backend
 from conductor_core.store.chores import Work
 from conductor_core.store.records import (
@@ -33,6 +34,8 @@ from conductor_core.store.saved import Saved
 from conductor_core.store.sqlite import SQLite
 from conductor_core.store.statements import Statements
 from conductor_core.store.tables import calls, conversations, incidents, messages
+from conductor_core.store.texts import Hit, messages_with, titles_with
+from conductor_core.store.words import terms_of, words_of
 from conductor_core.store.writer import Writer
 
 if TYPE_CHECKING:
@@ -49,7 +52,8 @@ _call_columns = call_columns(calls)
 _message_columns = [messages.c[field.name] for field in fields(StoredMessage)]
 _incident_columns = [incidents.c[field.name] for field in fields(Incident)]
 _call_row = attrgetter(*(column.name for column in _call_columns))
-_conversation_row = attrgetter(*conversations.c.keys())
+_conversation_columns = [conversations.c[field.name] for field in fields(Conversation)]
+_conversation_row = attrgetter(*(column.name for column in _conversation_columns))
 _message_row = attrgetter(*(column.name for column in _message_columns))
 _incident_row = attrgetter(*(column.name for column in _incident_columns))
 _SETTINGS = conversations.c.keys().index("settings")
@@ -110,11 +114,15 @@ class Store:
         """Which copy of the app this is, among those that write into the same database."""
         return self._backend.copy
 
-    def conversations(self, kind: str, limit: int = 100, offset: int = 0) -> list[Conversation]:
-        """Those of a kind ("chat" or "compare"), the last used first."""
-        wanted = select(conversations).where(conversations.c.kind == kind)
-        newest = wanted.order_by(conversations.c.updated_at.desc(), conversations.c.id)
-        return [conversation_from(row) for row in self._rows(newest.limit(limit).offset(offset))]
+    def conversations(
+        self, kind: str, limit: int = 100, offset: int = 0, *, archived: bool = False
+    ) -> list[Conversation]:
+        """Those of a kind ("chat" or "compare") that are archived, or are not: the pinned, then the last used first."""
+        wanted = select(*_conversation_columns).where(
+            conversations.c.kind == kind, conversations.c.archived == archived, conversations.c.erase_at.is_(None)
+        )
+        order = (conversations.c.pinned.desc(), conversations.c.updated_at.desc(), conversations.c.id)
+        return [conversation_from(row) for row in self._rows(wanted.order_by(*order).limit(limit).offset(offset))]
 
     def conversation(self, id: str) -> Conversation:
         """One conversation.
@@ -122,10 +130,47 @@ class Store:
         Raises:
             NotFound: there is none, or it was deleted.
         """
-        rows = self._rows(select(conversations).where(conversations.c.id == id))
+        wanted = select(*_conversation_columns).where(conversations.c.id == id, conversations.c.erase_at.is_(None))
+        rows = self._rows(wanted)
         if not rows:
             raise NotFound
         return conversation_from(rows[0])
+
+    def put_away(self) -> dict[str, int]:
+        """Deleted conversations that can still be brought back, and from when on (UTC ms) they are to be erased."""
+        wanted = select(conversations.c.id, conversations.c.erase_at).where(conversations.c.erase_at.is_not(None))
+        return dict(self._rows(wanted))
+
+    def search(self, query: str, kind: str, limit: int = 30, offset: int = 0) -> list[Hit]:
+        """Where all words of a query are, titles before messages, the newest first; archived conversations too.
+
+        `store/words.py` says what a word is. Every character of the query is literal. An answer is found once it ended.
+        """
+        if not terms_of(query):
+            return []
+        dialect = self._backend.dialect.name
+        titles = self._rows(titles_with(dialect, query, kind, offset + limit, 0))
+        rest = limit - len(titles[offset:])
+        found = titles[offset:]
+        if rest:
+            found += self._rows(messages_with(dialect, query, kind, rest, max(0, offset - len(titles))))
+        return self._hits(found, query)
+
+    def _hits(self, found: Sequence[tuple[str, str]], query: str) -> list[Hit]:
+        """What was found, read; what was deleted meanwhile is left out."""
+        of = {conversation_id for _, conversation_id in found}
+        known = self._rows(select(*_conversation_columns).where(conversations.c.id.in_(of)))
+        chats = {row[0]: conversation_from(row) for row in known}
+        wanted = select(messages.c.id, messages.c.turn, messages.c.content)
+        said = {row[0]: row for row in self._rows(wanted.where(messages.c.id.in_([id for id, _ in found])))}
+        hits = []
+        for id, conversation_id in found:
+            chat, message = chats.get(conversation_id), said.get(id)
+            if chat and id == conversation_id:
+                hits.append(Hit(chat, "", 0, snippet_of(chat.title, query)))
+            elif chat and message:
+                hits.append(Hit(chat, id, message[1], snippet_of(message[2], query)))
+        return hits
 
     def messages(self, conversation_id: str) -> list[StoredMessage]:
         """All of a conversation, by turn, the user's before the answers, then by lane and version."""
@@ -222,11 +267,24 @@ class Store:
     def save_conversation(self, c: Conversation) -> Saved:
         """Inserts it, or updates its title, settings and `updated_at`."""
         row = _with_json(_conversation_row(c), _SETTINGS)
-        return self.writer.submit(self._statements.save_conversation, row, c.id)
+        found = (c.id, c.id, c.id, " ".join(words_of(c.title)))
+        return self.writer.submit(self._statements.save_conversation, (row, found), c.id)
 
     def rename(self, id: str, title: str) -> Saved:
         """Changes a title. A conversation that is gone stays gone."""
-        return self.writer.submit(self._statements.rename, (title, id), id)
+        return self.writer.submit(self._statements.rename, ((title, id), (id, " ".join(words_of(title)), id)), id)
+
+    def pin(self, id: str, pinned: bool) -> Saved:
+        """Keeps a conversation at the top of its list, or lets it go."""
+        return self.writer.submit(self._statements.pin, (pinned, id), id)
+
+    def archive(self, id: str, archived: bool) -> Saved:
+        """Moves a conversation out of its list, or back."""
+        return self.writer.submit(self._statements.archive, (archived, id), id)
+
+    def hide(self, id: str, erase_at: int | None) -> Saved:
+        """Puts a conversation out of sight until it is deleted, from `erase_at` (UTC ms) on; None: brings it back."""
+        return self.writer.submit(self._statements.put_away, (erase_at, id), id)
 
     def touch(self, id: str, updated_at: int) -> Saved:
         """Notes when a conversation was last used (UTC ms)."""
@@ -240,13 +298,13 @@ class Store:
         return self.writer.submit(self._statements.delete, (id,), id)
 
     def save_message(self, m: StoredMessage) -> Saved:
-        """Inserts it, or updates its content, thinking, state and facts.
+        """Inserts it, or updates its content, thinking, state and facts; an ended one can be found from then on.
 
         The future fails with `NotFound` if its conversation doesn't exist.
         """
-        return self.writer.submit(
-            self._statements.save_message, (*_with_json(_message_row(m), _FACTS), self.copy), m.id
-        )
+        row = (*_with_json(_message_row(m), _FACTS), self.copy)
+        found = None if m.state.running else (m.id, m.conversation_id, m.conversation_id, " ".join(words_of(m.content)))
+        return self.writer.submit(self._statements.save_message, (row, found), m.id)
 
     def checkpoint(self, message_id: str, content: str, thinking: str, state: LaneState) -> Saved:
         """Updates an answer that is being written."""

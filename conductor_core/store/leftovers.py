@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select, union, update
 
 from conductor_core.kinds import LaneState, Outcome
 from conductor_core.store.tables import calls, incidents, messages
+from conductor_core.store.texts import index_messages
 
 _runs = calls.c.outcome == Outcome.RUNNING
 _is_written = messages.c.state.in_([LaneState.WAITING, LaneState.STREAMING])
@@ -28,5 +29,7 @@ def interrupt(connection: Connection, copy: int) -> None:
     """Ends what a copy left running. The caller knows that nobody is that copy any more."""
     now = time.time_ns() // 1_000_000
     connection.execute(update(calls).where(_runs, calls.c.copy == copy).values(outcome=Outcome.INTERRUPTED))
+    cut = list(connection.execute(select(messages.c.id).where(_is_written, messages.c.copy == copy)).scalars())
     connection.execute(update(messages).where(_is_written, messages.c.copy == copy).values(state=LaneState.INTERRUPTED))
+    index_messages(connection, cut)
     connection.execute(update(incidents).where(_lasts, incidents.c.copy == copy).values(ended_at=now))

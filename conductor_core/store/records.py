@@ -21,6 +21,8 @@ class Conversation:
     settings: dict[str, Any]
     created_at: int
     updated_at: int
+    pinned: bool = False
+    archived: bool = False
 
 
 @dataclass(slots=True)

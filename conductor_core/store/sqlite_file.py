@@ -160,7 +160,7 @@ def _check_contents(path: Path) -> str:
             if revision > HEAD:
                 raise _too_new(path, revision)
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-            lost = set(metadata.tables) - tables if revision == HEAD else set()
+            lost = {*metadata.tables, "texts_found"} - tables if revision == HEAD else set()
             [(verdict,)] = connection.execute("PRAGMA quick_check(1)").fetchall()
     except (sqlite3.DatabaseError, ValueError) as error:
         if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF not in _DAMAGE:

@@ -5,16 +5,19 @@ Rows are tuples in the statement's own order of parameters. Saving is an upsert 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Dialect, Table, bindparam, delete, null, text, update
+from sqlalchemy import Dialect, Table, Text, bindparam, delete, func, literal_column, null, select, text, update
 from sqlalchemy.sql import ClauseElement
 
-from conductor_core.store.tables import calls, conversations, incidents, messages
+from conductor_core.store.tables import calls, conversations, incidents, messages, texts
 
 Row = tuple[Any, ...]
+
+TITLE, MESSAGE = "\ue000", "\ue001"
+"""Begin the word that says what a text is and of what kind its conversation: private use, so nobody can ask for one."""
 
 _MOST_AT_ONCE = 64  # rows in one execution; every power of two up to it stays a prepared statement
 
@@ -57,6 +60,20 @@ class Statement:
         return self._repeated[rows]
 
 
+class Joint(Statement):
+    """Several writes in one: a row has a row for each, or None where there is nothing to do."""
+
+    def __init__(self, *parts: Statement) -> None:
+        super().__init__(*chain.from_iterable(part.texts for part in parts))
+        self._parts = parts
+
+    def executions(self, rows: list[Row]) -> Iterator[tuple[str, Row]]:
+        """All rows of the first, then all of the next."""
+        for place, part in enumerate(self._parts):
+            of_part = [row[place] for row in rows if row[place] is not None]
+            yield from part.executions(of_part)
+
+
 class Statements:
     """The statements of one dialect."""
 
@@ -76,21 +93,37 @@ class Statements:
             counted="CASE WHEN calls.counted = 1 AND excluded.superseded AND NOT calls.superseded"
             " THEN 2 ELSE calls.counted END",
         )
-        self.save_conversation = self._upsert(conversations, "id kind created_at")
-        self.save_message = self._upsert(messages, "id conversation_id turn lane version role created_at")
+        self.save_conversation = Joint(
+            self._upsert(conversations, "id kind created_at pinned archived", without=("erase_at",)),
+            self._finding(TITLE),
+        )
+        self.save_message = Joint(
+            self._upsert(messages, "id conversation_id turn lane version role created_at"), self._finding(MESSAGE)
+        )
         self.save_incident = self._upsert(incidents, "id kind provider model started_at copy")
         self.checkpoint = self._update(messages, "content", "thinking", "state", "copy")
-        self.rename = self._update(conversations, "title")
+        self.rename = Joint(self._update(conversations, "title"), self._finding_again())
+        self.pin = self._update(conversations, "pinned")
+        self.archive = self._update(conversations, "archived")
+        self.put_away = self._update(conversations, "erase_at")
         self.touch = self._update(conversations, "updated_at")
         self.delete = Statement(*self._erasing(), erases=True)
 
-    def _upsert(self, table: Table, fixed: str, gathers: bool = False, settled: str = "", **computed: str) -> Statement:
-        """Rows are the table's columns in their order, without `counted`.
+    def _upsert(
+        self,
+        table: Table,
+        fixed: str,
+        gathers: bool = False,
+        settled: str = "",
+        without: Collection[str] = ("counted",),
+        **computed: str,
+    ) -> Statement:
+        """Rows are the table's columns in their order, without some.
 
         Args:
             settled: of which rows only what is computed still changes.
         """
-        names = [column.name for column in table.columns if column.name != "counted"]
+        names = [column.name for column in table.columns if column.name not in without]
         statement = insert_of(self._dialect)(table).values({name: bindparam(name) for name in names})
         kept: dict[str, Any] = {name: statement.excluded[name] for name in names if name not in fixed.split()}
         if settled:
@@ -110,16 +143,46 @@ class Statements:
         changed: dict[str, Any] = {column: bindparam(f"new_{column}") for column in columns}
         return Statement(self._text(update(table).where(table.c.id == bindparam("of")).values(changed)))
 
+    def _finding(self, mark: str) -> Statement:
+        """Rows are the text's id, its conversation's, that once more, and its words with blanks between them."""
+        words = words_value(self._dialect, mark, bindparam("of"), bindparam("new_words", type_=Text))
+        values = {"id": bindparam("id"), "conversation_id": bindparam("conversation_id"), "words": words}
+        statement = insert_of(self._dialect)(texts).values(values)
+        new = statement.excluded.words
+        changed = statement.on_conflict_do_update(
+            index_elements=["id"], set_={"words": new}, where=texts.c.words != new
+        )
+        return Statement(self._text(changed))
+
+    def _finding_again(self) -> Statement:
+        """Rows are the conversation's id, the words of its title, and that id once more; one that is gone stays so."""
+        words = words_value(self._dialect, TITLE, bindparam("chat"), bindparam("new_words", type_=Text))
+        return Statement(self._text(update(texts).where(texts.c.id == bindparam("of")).values(words=words)))
+
     def _erasing(self) -> list[str]:
         """Deletes a conversation with its messages; its calls keep their numbers and lose what leads back to it."""
         blank = {"conversation_id": null(), "lane_id": null(), "error": null()}
-        return [
+        texts = [
             self._text(update(calls).where(calls.c.conversation_id == bindparam("of")).values(blank)),
             self._text(delete(conversations).where(conversations.c.id == bindparam("of"))),
         ]
+        if self._dialect.name == "sqlite":
+            # An entry that is taken out of FTS5's index stays in its file, and is written once more, as gone, until
+            # they meet. (What does that at once, "secure-delete", is not there before SQLite 3.42.)
+            texts.append("INSERT INTO texts_found (texts_found) SELECT 'optimize' WHERE ? IS NOT NULL")
+        return texts
 
     def _text(self, statement: ClauseElement) -> str:
         return str(statement.compile(dialect=self._dialect))
+
+
+def words_value(dialect: Dialect, mark: str, conversation_id: Any, words: Any) -> Any:
+    """Words with blanks between them, as `texts.words` takes them, with a word that says what the text is."""
+    kind = select(conversations.c.kind).where(conversations.c.id == conversation_id).scalar_subquery()
+    marked = literal_column(f"'{mark}'", Text) + kind + literal_column("' '", Text) + words
+    if dialect.name == "sqlite":
+        return marked
+    return func.array_to_tsvector(func.string_to_array(func.rtrim(marked), literal_column("' '")))
 
 
 def insert_of(dialect: Dialect) -> Callable[[Table], Any]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     Column,
+    Dialect,
     Float,
     ForeignKey,
     Index,
@@ -17,11 +20,28 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
     UniqueConstraint,
     text,
 )
+from sqlalchemy.types import TypeEngine
 
 metadata = MetaData()
+
+
+class Words(TypeDecorator[str]):
+    """Different words with blanks between them; PostgreSQL has a type for that."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Text, but on PostgreSQL."""
+        if dialect.name != "postgresql":
+            return dialect.type_descriptor(Text())
+        from sqlalchemy.dialects.postgresql import TSVECTOR
+
+        return dialect.type_descriptor(TSVECTOR())
 
 
 def _partial(table: Table, name: str, column: str, rows: str) -> None:
@@ -37,7 +57,10 @@ conversations = Table(
     Column("settings", JSON, nullable=False),  # what the page needs to go on: picker and parameters, or the lanes
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
-    Index("conversations_by_kind", "kind", "updated_at"),
+    Column("pinned", Boolean, nullable=False, server_default=text("false")),
+    Column("archived", Boolean, nullable=False, server_default=text("false")),
+    Column("erase_at", BigInteger),  # put out of sight, and erased from then on unless it is brought back
+    Index("conversations_by_place", "kind", "archived", "pinned", "updated_at"),
 )
 
 messages = Table(
@@ -58,6 +81,21 @@ messages = Table(
     Index("messages_by_conversation", "conversation_id", "turn", "lane", "version"),
 )
 _partial(messages, "messages_unfinished", "state", "state IN ('waiting', 'streaming')")
+
+texts = (
+    Table(  # what messages and titles are found by; on SQLite `texts_found` is its index, on PostgreSQL `texts_words`
+        "texts",
+        metadata,
+        Column(
+            "number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True
+        ),  # newer texts have higher ones
+        Column("id", String(32), nullable=False, unique=True),  # of the message, or of the conversation for its title
+        Column("conversation_id", String(32), ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+        Column("words", Words, nullable=False),
+        Index("texts_by_conversation", "conversation_id"),
+        Index("texts_words", "words", postgresql_using="gin").ddl_if(dialect="postgresql"),
+    )
+)
 
 calls = Table(
     "calls",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import actions, state
-from dashboard.components import chat_thread, composer, history
+from dashboard.components import chat_thread, composer, history, seek
 from dashboard.components.conversation_menu import menu
 from dashboard.components.picker import pick
 
@@ -26,3 +26,5 @@ with st.container(key="thread"):
         chat_thread.welcome()
 
 composer.chat(chat)
+if transcript:
+    seek.point(transcript)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import actions, state
-from dashboard.components import compare_lanes, composer, history
+from dashboard.components import compare_lanes, composer, history, seek
 from dashboard.components.browser import is_narrow
 from dashboard.components.conversation_menu import menu
 
@@ -28,3 +28,5 @@ else:
     st.caption("Every lane gets the same prompt at the same moment. Choose who answers, then write below.")
 
 composer.compare(compare)
+if transcript:
+    seek.point(transcript)

@@ -106,11 +106,12 @@ def _prompt(exchange: Exchange) -> None:
 
 
 def _answer(answer: Answer, conversation_id: str, *, again_at: int | None) -> None:
-    show(answer.provider, answer.model)
-    one.notices(answer)
-    one.kept(answer)
-    one.body(answer)
-    one.failure(answer)
-    one.figures(answer)
-    if not answer.running:
-        choices(answer, conversation_id, again_at)
+    with st.container(key=f"answer-{answer.id}"):
+        show(answer.provider, answer.model)
+        one.notices(answer)
+        one.kept(answer)
+        one.body(answer)
+        one.failure(answer)
+        one.figures(answer)
+        if not answer.running:
+            choices(answer, conversation_id, again_at)

@@ -1,14 +1,20 @@
-"""What can be done with an open conversation: rename, export, delete."""
+"""What can be done with a conversation: rename, pin, archive, export, delete; and what that asks first."""
 
 from __future__ import annotations
+
+import time
 
 import streamlit as st
 
 from conductor_core.answers import Transcript
+from conductor_core.deletions import UNDO_SECONDS
 from conductor_core.export import as_markdown
+from conductor_core.store.records import Conversation
 from dashboard import actions, state
 from dashboard.components import untrusted
 from dashboard.files import safe_filename
+
+RENAME, PIN, UNPIN, ARCHIVE, UNARCHIVE, DELETE = "Rename …", "Pin", "Unpin", "Archive", "Unarchive", "Delete …"
 
 
 def menu(transcript: Transcript) -> None:
@@ -33,27 +39,99 @@ def menu(transcript: Transcript) -> None:
             on_click="ignore",
         )
         st.button(
-            "Delete …", icon=":material/delete:", key="delete", width="stretch", on_click=_ask, args=(conversation.id,)
+            "Delete …", icon=":material/delete:", key="delete", width="stretch", on_click=_ask, args=(conversation,)
         )
-    if state.menu().deleting == conversation.id:
-        confirm_delete(conversation.id)
+
+
+def of_row(conversation: Conversation) -> None:
+    """The menu beside a conversation in the list."""
+    chosen = st.menu_button(
+        untrusted.plain(f"Menu of {conversation.title}"),  # for screen readers: the style sheet hides it
+        [
+            RENAME,
+            UNPIN if conversation.pinned else PIN,
+            UNARCHIVE if conversation.archived else ARCHIVE,
+            DELETE,
+        ],
+        key=f"menu-{conversation.id}",
+        icon=":material/more_horiz:",
+        type="tertiary",
+    )
+    if chosen is None:
+        return
+    asked = state.menu()
+    if chosen == RENAME:
+        asked.renaming = conversation
+    elif chosen == DELETE:
+        asked.deleting = conversation
+    elif chosen in (PIN, UNPIN):
+        actions.pin(conversation.id, chosen == PIN)
     else:
-        _ask(None)
+        actions.archive(conversation.id, chosen == ARCHIVE)
+    st.rerun()
 
 
-def _ask(conversation_id: str | None) -> None:
+def ask() -> None:
+    """The question that waits for the person's word, also while answers end around it."""
+    asked = state.menu()
+    if asked.deleting:
+        confirm_delete(asked.deleting)
+    elif asked.renaming:
+        rename(asked.renaming)
+
+
+def undo() -> None:
+    """For a while after a deletion: what was deleted, and a way back."""
+    deleted = state.menu().deleted
+    left = UNDO_SECONDS - (time.monotonic() - deleted.at) if deleted else 0.0
+    if not deleted or left <= 0:
+        state.menu().deleted = None
+        return
+
+    @st.fragment(run_every=left + 0.1)
+    def notice() -> None:
+        if state.menu().deleted is not deleted or time.monotonic() - deleted.at >= UNDO_SECONDS:
+            return
+        with st.container(key="undo-deletion", horizontal=True, vertical_alignment="center", border=True):
+            untrusted.caption(f"Deleted “{deleted.conversation.title}”.")
+            if st.button("Undo", key="undo", type="tertiary", icon=":material/undo:"):
+                actions.undo_deletion()
+                st.rerun()
+
+    notice()
+
+
+def _ask(deleting: Conversation | None = None) -> None:
     """Which conversation the question is about from now on; None: about none."""
-    state.menu().deleting = conversation_id
+    asked = state.menu()
+    asked.deleting, asked.renaming = deleting, None
 
 
-@st.dialog("Delete this conversation?", on_dismiss=lambda: _ask(None))
-def confirm_delete(conversation_id: str) -> None:
-    """Asks once more, then deletes for good."""
-    st.markdown("Its messages are erased from the disk. Its calls stay in the statistics, as numbers only.")
+@st.dialog("Delete this conversation?", on_dismiss=_ask)
+def confirm_delete(conversation: Conversation) -> None:
+    """Asks once more; then it is out of sight, and after a moment erased."""
+    untrusted.text(conversation.title)
+    st.caption(
+        f"Its messages are erased from the disk in {UNDO_SECONDS:.0f} seconds; until then you can undo it. "
+        "Its calls stay in the statistics, as numbers only."
+    )
     yes, no = st.columns(2)
     deleted = yes.button(
-        "Delete", type="primary", key="delete-yes", width="stretch", on_click=actions.delete, args=(conversation_id,)
+        "Delete", type="primary", key="delete-yes", width="stretch", on_click=actions.delete, args=(conversation,)
     )
-    kept = no.button("Keep", key="delete-no", width="stretch", on_click=_ask, args=(None,))
+    kept = no.button("Keep", key="delete-no", width="stretch", on_click=_ask)
     if deleted or kept:
         st.rerun()
+
+
+@st.dialog("Rename this conversation", on_dismiss=_ask)
+def rename(conversation: Conversation) -> None:
+    """Asks for a title, and says why one is refused."""
+    with st.form("rename", border=False):
+        title = st.text_input("Title", conversation.title, max_chars=200, key=f"rename-{conversation.id}")
+        if st.form_submit_button("Rename", type="primary"):
+            refused = actions.rename(conversation.id, title)
+            if not refused:
+                _ask()
+                st.rerun()
+            untrusted.error(refused)

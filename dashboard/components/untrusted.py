@@ -33,14 +33,23 @@ _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
 def isolated(text: str) -> str:
     """A title or name on one line, without hidden characters, its direction of writing kept to itself (UAX #9)."""
     text = " ".join(_HIDDEN.sub("", text).split())
-    if any(unicodedata.bidirectional(character) in _RIGHT_TO_LEFT for character in text):
-        return f"{_ISOLATE}{text}{_END_ISOLATE}"
-    return text
+    return f"{_ISOLATE}{text}{_END_ISOLATE}" if _has_right_to_left(text) else text
 
 
 def plain(text: str) -> str:
     """`text` escaped for labels, buttons, toasts and captions: it reads as it was written."""
     return "\n".join(_plain_line(isolated(line)) for line in text.splitlines())
+
+
+def marked(text: str, marks: Sequence[tuple[int, int]]) -> str:
+    """One line escaped as `plain` does it, with some places of it in bold."""
+    parts, at = [], 0
+    for start, end in marks:
+        if text[start].isalnum() and text[end - 1].isalnum():  # else the asterisks would be read as what they are
+            parts += [_plain_line(_HIDDEN.sub("", text[at:start])), f"**{_plain_line(text[start:end])}**"]
+            at = end
+    line = "".join([*parts, _plain_line(_HIDDEN.sub("", text[at:]))])
+    return f"{_ISOLATE}{line}{_END_ISOLATE}" if _has_right_to_left(line) else line
 
 
 def markdown(text: str) -> bool:
@@ -81,6 +90,10 @@ def table(rows: Sequence[Mapping[str, str]]) -> None:
 def raw(text: str) -> None:
     """Draws what an upstream said, letter by letter, at most 500 characters of it."""
     st.code(_HIDDEN.sub("", text[:500]), language=None, wrap_lines=True)
+
+
+def _has_right_to_left(text: str) -> bool:
+    return any(unicodedata.bidirectional(character) in _RIGHT_TO_LEFT for character in text)
 
 
 def _cell(text: str) -> str:

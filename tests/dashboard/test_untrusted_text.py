@@ -21,7 +21,7 @@ MARKDOWN_CALLS = frozenset(
 # Owners of methods of those names that draw nothing.
 NOT_WIDGETS = frozenset({"untrusted", "numbers", "re", "html", "file", "handle", "runtime"})
 # What makes a text safe, and what is made of nothing but our own words and numbers.
-SAFE_FUNCTIONS = frozenset({"untrusted.plain", "untrusted.isolated"})
+SAFE_FUNCTIONS = frozenset({"untrusted.plain", "untrusted.marked", "untrusted.isolated"})
 SAFE_MODULES = frozenset({"numbers"})
 
 # file: {(call, argument as source): reason}. Shrinks; grows only with a reason.

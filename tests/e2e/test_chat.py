@@ -151,9 +151,11 @@ def test_rename_export_delete(simulated: Simulated, browser: BrowserContext, tmp
     address = page.url
     menu = page.locator(".st-key-conversation-menu button").first
     menu.click()
-    page.get_by_label("Title").fill("Greetings from Cologne")
-    page.get_by_label("Title").press("Enter")
-    expect(page.get_by_test_id("stSidebar").get_by_role("button", name="Greetings from Cologne")).to_be_visible()
+    page.get_by_label("Title", exact=True).fill("Greetings from Cologne")
+    page.get_by_label("Title", exact=True).press("Enter")
+    expect(
+        page.get_by_test_id("stSidebar").get_by_role("button", name="Greetings from Cologne", exact=True)
+    ).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="Export as Markdown").click()
     assert download.value.suggested_filename == "greetings-from-cologne.md"

@@ -34,7 +34,9 @@ def test_the_migrations_make_the_tables(home: Path) -> None:
     metadata.create_all(declared)
     indexes = text("SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL ORDER BY name")
     with migrated.connect() as ours, declared.connect() as theirs:
-        assert compare_metadata(MigrationContext.configure(ours, opts={"compare_type": True}), metadata) == []
+        of_one = ("texts_found", "texts_words")  # each database's own index of words
+        options = {"compare_type": True, "include_object": lambda _, name, *__: not str(name).startswith(of_one)}
+        assert compare_metadata(MigrationContext.configure(ours, opts=options), metadata) == []
         assert ours.execute(indexes).all() == theirs.execute(indexes).all()
     migrated.dispose()
     declared.dispose()

@@ -209,11 +209,11 @@ def test_a_waiter_that_leaves_does_not_stop_the_row(desk: Desk) -> None:
 def test_order_holds_across_statements(desk: Desk) -> None:
     """A message saved, checkpointed and saved again in one batch ends as it was saved last."""
     chat, said = fresh_id(), fresh_id()
-    desk.writer.submit(statements.save_conversation, (chat, "chat", "Rivers", "{}", 1, 1), chat)
+    desk.writer.submit(statements.save_conversation, ((chat, "chat", "Rivers", "{}", 1, 1, False, False), None), chat)
 
     def save(content: str) -> Saved:
         row = (said, chat, 0, 0, 0, "assistant", content, "", LaneState.DONE, "{}", 1, 0)
-        return desk.writer.submit(statements.save_message, row, said)
+        return desk.writer.submit(statements.save_message, (row, None), said)
 
     save("first")
     desk.writer.submit(statements.checkpoint, ("second", "", LaneState.STREAMING, 0, said), said)

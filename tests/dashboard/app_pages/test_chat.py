@@ -87,7 +87,7 @@ def test_a_running_answer_shows_as_far_as_it_is(install: Install, upstream: Upst
         assert turn.running
     page.run()
     assert "Grüße aus Köln" in words(page)
-    assert not page.menu_button
+    assert not page.main.menu_button
     page.button(key="stop").click().run()
     said = words(answered(page))
     assert "Grüße aus Köln" in said
@@ -227,7 +227,7 @@ def test_the_list_opens_and_new_chat_closes(install: Install, upstream: Upstream
     page.button(key="new-chat").click().run()
     assert "Ask anything" in words(page)
     ask(page, "Second")
-    assert [button.label for button in page.sidebar.button] == ["New chat", "Second", "First"]
+    assert [button.label for button in page.sidebar.button] == ["New chat", "Second", "First", "Archive"]
     page.button(key=f"open-{first}").click().run()
     assert conversation_of(page) == first
     assert page.markdown[0].value == "First"
@@ -281,7 +281,7 @@ def test_rename_shows_at_once_and_refuses_nothing_visible(install: Install, upst
     page = opened("chat")
     conversation_id = conversation_of(ask(page, "Hello"))
     page.text_input(key=f"title-{conversation_id}").set_value("Greetings").run()
-    assert [button.label for button in page.sidebar.button] == ["New chat", "Greetings"]
+    assert [button.label for button in page.sidebar.button] == ["New chat", "Greetings", "Archive"]
     page.text_input(key=f"title-{conversation_id}").set_value("  ").run()
     assert page.error[0].value.startswith("The title is empty.")
     assert conductor.store.conversation(conversation_id).title == "Greetings"

@@ -204,7 +204,7 @@ def test_chats_and_comparisons_have_lists_of_their_own(install: Install, upstrea
     """A comparison is listed on this page and not on Chat; New comparison starts afresh."""
     install(upstream)
     page = ask(comparing(lane("any"), lane("any", "anthropic")), "Hello")
-    assert [button.label for button in page.sidebar.button] == ["New comparison", "Hello"]
+    assert [button.label for button in page.sidebar.button] == ["New comparison", "Hello", "Archive"]
     page.button(key="new-compare").click().run()
     assert conversation_of(page) == ""
     assert len(compare_state(page).lanes) == 3

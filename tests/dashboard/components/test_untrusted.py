@@ -4,7 +4,7 @@ import pytest
 from markdown_it import MarkdownIt
 from streamlit.testing.v1 import AppTest
 
-from dashboard.components.untrusted import isolated, plain
+from dashboard.components.untrusted import isolated, marked, plain
 
 
 @pytest.mark.parametrize(
@@ -87,3 +87,16 @@ def test_what_reaches_streamlit_is_safe() -> None:
     assert [app.markdown[1].value, app.caption[0].value, app.error[0].value] == [escaped] * 3
     assert len(app.code[0].value) == 500
     assert app.caption[1].value.startswith("This text is too long")
+
+
+@pytest.mark.parametrize(
+    "text", ["**a** needle `b`", "https://needle.example", "![needle](x)", ":red[needle]", "needle", "😀 needle"]
+)
+def test_a_marked_text_is_its_letters_with_some_in_bold(text: str) -> None:
+    """A parser finds the letters as they were written, and what was searched for strong."""
+    start = text.index("needle")
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(marked(text, [(start, start + 6)]))
+    children = tokens[1].children or []
+    assert {child.type for child in children} <= {"text", "text_special", "strong_open", "strong_close"}
+    assert [child.type for child in children].count("strong_open") == 1
+    assert "".join(child.content for child in children).replace("\u2060", "") == text
