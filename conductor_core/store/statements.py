@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Dialect, Table, bindparam, delete, null, text, update
 from sqlalchemy.sql import ClauseElement
 
-from conductor_core.store.tables import calls, conversations, incidents, messages
+from conductor_core.store.tables import calls, conversations, incidents, messages, votes
 
 Row = tuple[Any, ...]
 
@@ -75,6 +75,7 @@ class Statements:
         self.save_conversation = self._upsert(conversations, "id kind created_at")
         self.save_message = self._upsert(messages, "id conversation_id turn lane version role created_at")
         self.save_incident = self._upsert(incidents, "id kind provider model started_at copy")
+        self.save_vote = self._once(votes)
         self.checkpoint = self._update(messages, "content", "thinking", "state", "copy")
         self.rename = self._update(conversations, "title")
         self.touch = self._update(conversations, "updated_at")
@@ -93,16 +94,24 @@ class Statements:
         start = sql.index("VALUES ") + len("VALUES ")
         return Statement(sql, values=sql[start : sql.index(")", start) + 1], gathers=gathers)
 
+    def _once(self, table: Table) -> Statement:
+        """Rows are the table's columns in their order; a row that is there already stays as it is."""
+        values: dict[str, Any] = {column.name: bindparam(column.name) for column in table.columns}
+        statement = insert_of(self._dialect)(table).values(values)
+        return Statement(self._text(statement.on_conflict_do_nothing(index_elements=["id"])))
+
     def _update(self, table: Table, *columns: str) -> Statement:
         """Rows are the columns' values, then the id."""
         changed: dict[str, Any] = {column: bindparam(f"new_{column}") for column in columns}
         return Statement(self._text(update(table).where(table.c.id == bindparam("of")).values(changed)))
 
     def _erasing(self) -> list[str]:
-        """Deletes a conversation with its messages; its calls keep their numbers and lose what leads back to it."""
+        """Deletes a conversation with its messages; calls and votes keep only their numbers."""
+        unbound = {"conversation_id": null(), "turn": null()}
         blank = {"conversation_id": null(), "lane_id": null(), "error": null()}
         return [
             self._text(update(calls).where(calls.c.conversation_id == bindparam("of")).values(blank)),
+            self._text(update(votes).where(votes.c.conversation_id == bindparam("of")).values(unbound)),
             self._text(delete(conversations).where(conversations.c.id == bindparam("of"))),
         ]
 
