@@ -233,6 +233,11 @@ class Store:
         found = self._rows(select(votes).where(votes.c.conversation_id == conversation_id))
         return {vote.turn: vote for vote in map(vote_from, found) if vote.turn is not None}
 
+    def vote_tags(self, newest: int = 200) -> list[str]:
+        """Every tag of so many newest votes, the last used first."""
+        found = self._rows(select(votes.c.tags).order_by(votes.c.created_at.desc()).limit(newest))
+        return list(dict.fromkeys(tag for row in found for tag in row[0]))
+
     def count_votes(self) -> int:
         """How many there are; they are only ever added."""
         return int(self._rows(select(func.count()).select_from(votes))[0][0])
