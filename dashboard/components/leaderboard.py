@@ -28,7 +28,12 @@ def chosen() -> Board:
         tag = OVERALL
         if tags:
             tag = st.selectbox(
-                "Votes", [OVERALL, *tags], format_func=untrusted.isolated, key="board-tag", label_visibility="collapsed"
+                "Votes",
+                [OVERALL, *tags],
+                format_func=untrusted.isolated,
+                key="board-tag",
+                label_visibility="collapsed",
+                width=240,
             )
         everything = st.toggle("Also votes that were not blind", key="board-seen")
     tag = "" if tag == OVERALL else tag
@@ -84,7 +89,7 @@ def charts(board: Board) -> None:
     shown = board.places[:MOST_IN_MATRIX]
     st.markdown("**Who beat whom**")
     st.plotly_chart(
-        rating_charts.wins([_label(place) for place in shown], board.wins[: len(shown), : len(shown)]),
+        rating_charts.wins([_short(place) for place in shown], board.wins[: len(shown), : len(shown)]),
         config=rating_charts.CONFIG,
         key="board-wins",
         alt="How many points each model won against each other, of how many votes",
@@ -154,9 +159,7 @@ def _row(place: Place) -> dict[str, str]:
         "Model": f"{look_of(place.provider).mark} {_label(place)}",
         "Rating": _rating(place),
         "Votes": numbers.count(place.votes),
-        "Won": numbers.count(place.wins),
-        "Tied": numbers.count(place.ties),
-        "Lost": numbers.count(place.losses),
+        "Won · tied · lost": " · ".join(map(numbers.count, (place.wins, place.ties, place.losses))),
     }
 
 
@@ -172,11 +175,22 @@ def _rated(place: Place) -> Rated:
     assert place.rating is not None
     assert place.low is not None
     assert place.high is not None
-    return Rated(_label(place), look_of(place.provider), place.rating, place.low, place.high)
+    return Rated(
+        _label(place),
+        place.model or name_of(place.provider),
+        look_of(place.provider),
+        place.rating,
+        place.low,
+        place.high,
+    )
 
 
 def _label(place: Place) -> str:
     return f"{name_of(place.provider)} · {place.model}" if place.model else name_of(place.provider)
+
+
+def _short(place: Place) -> str:
+    return f"{look_of(place.provider).mark} {place.model or name_of(place.provider)}"
 
 
 def _votes(count: int) -> str:

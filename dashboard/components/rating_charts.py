@@ -23,14 +23,17 @@ CONFIG = {"displayModeBar": False}
 _CLEAR = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "showlegend": False}
 _ROW_HEIGHT = 34
 _GRID = "rgba(128,128,128,0.22)"
-_LOST, _EVEN, _WON = "rgba(213,94,0,0.62)", "rgba(128,128,128,0.10)", "rgba(79,91,213,0.72)"
+_LOST, _EVEN, _WON = "#B85200", "#6F7380", "#4F5BD5"
+_ON_THEM = "#FFFFFF"
+"""Text in those colours: at least 4.5:1 in both themes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """One rated model as it is drawn."""
+    """One rated model as it is drawn. `label` tells all, `model` is what there is room for beside its mark."""
 
     label: str
+    model: str
     look: Identity
     rating: float
     low: float
@@ -47,7 +50,7 @@ def ratings(models: Sequence[Rated]) -> Figure:
             "mode": "markers",
             "x": [model.rating for model in models],
             "y": list(range(len(models))),
-            "marker": {"color": [model.look.colour for model in models], "size": 11},
+            "marker": {"color": [model.look.colour for model in models], "opacity": 1, "size": 11},
             "error_x": {
                 "type": "data",
                 "symmetric": False,
@@ -69,14 +72,17 @@ def ratings(models: Sequence[Rated]) -> Figure:
 
 
 def wins(labels: Sequence[str], points: Matrix) -> Figure:
-    """Row against column: the share of the points won, and of how many; an empty field where two never met."""
+    """Row against column: the share of the points won, and of how many; an empty field where two never met.
+
+    Columns have the numbers of the rows: names would not fit on a phone.
+    """
     from plotly.graph_objects import Figure
 
     size = range(len(labels))
     met = [[float(points[row, column] + points[column, row]) for column in size] for row in size]
     share = [[points[row, column] / met[row][column] if met[row][column] else None for column in size] for row in size]
     names = [escape(label) for label in labels]
-    texts = [f"{_points(points[row, column])} of {met[row][column]:.0f}" for row in size for column in size]
+    texts = [f"{_points(points[row, column])}<br>of {met[row][column]:.0f}" for row in size for column in size]
     places = [(row, column) for row in size for column in size]
     figure = Figure(
         [
@@ -99,14 +105,17 @@ def wins(labels: Sequence[str], points: Matrix) -> Figure:
                 "x": [column for row, column in places if met[row][column]],
                 "y": [row for row, column in places if met[row][column]],
                 "text": [text for text, (row, column) in zip(texts, places, strict=True) if met[row][column]],
+                "textfont": {"color": _ON_THEM, "size": 12},
                 "hoverinfo": "skip",
             },
         ]
     )
-    figure.update_layout(height=len(labels) * 44 + 90, margin={"l": 4, "r": 4, "t": 4, "b": 4}, **_CLEAR)
-    axis = {"tickvals": list(size), "ticktext": names, "showgrid": False, "zeroline": False, "automargin": True}
-    figure.update_xaxes(side="top", range=[-0.5, len(labels) - 0.5], **axis)
-    return figure.update_yaxes(range=[len(labels) - 0.5, -0.5], **axis)
+    figure.update_layout(height=len(labels) * 44 + 40, margin={"l": 4, "r": 4, "t": 4, "b": 4}, **_CLEAR)
+    axis = {"tickvals": list(size), "showgrid": False, "zeroline": False, "automargin": True}
+    numbered = [f"{number} {name}" for number, name in enumerate(names, 1)]
+    columns = [str(number) for number in range(1, len(labels) + 1)]
+    figure.update_xaxes(side="top", range=[-0.5, len(labels) - 0.5], ticktext=columns, tickangle=0, **axis)
+    return figure.update_yaxes(range=[len(labels) - 0.5, -0.5], ticktext=numbered, **axis)
 
 
 def against(models: Sequence[Rated], costs: Sequence[float], title: str, *, money: bool) -> Figure:
@@ -114,7 +123,7 @@ def against(models: Sequence[Rated], costs: Sequence[float], title: str, *, mone
     from plotly.graph_objects import Figure
 
     best = frontier([(cost, model.rating) for cost, model in zip(costs, models, strict=True)])
-    unit: dict[str, Any] = {"tickprefix": "$"} if money else {"ticksuffix": " s"}
+    unit: dict[str, Any] = {"tickprefix": "$", "tickformat": "~f"} if money else {"ticksuffix": " s"}
     figure = Figure(
         [
             {
@@ -133,11 +142,13 @@ def against(models: Sequence[Rated], costs: Sequence[float], title: str, *, mone
                 "text": [_marked(model) for model in models],
                 "textposition": [_beside(cost, max(costs)) for cost in costs],
                 "cliponaxis": False,
+                "customdata": [escape(model.label) for model in models],
                 "marker": {
+                    "opacity": 1,
                     "color": [model.look.colour for model in models],
                     "size": [13 if place in best else 9 for place in range(len(models))],
                 },
-                "hovertemplate": "%{text}: %{y:,.0f} at %{x}<extra></extra>",
+                "hovertemplate": "%{customdata}: %{y:,.0f} at %{x}<extra></extra>",
             },
         ]
     )
@@ -148,7 +159,7 @@ def against(models: Sequence[Rated], costs: Sequence[float], title: str, *, mone
         **_CLEAR,
     )
     figure.update_xaxes(
-        range=[0, max(costs) * 1.12 or 1], gridcolor=_GRID, zeroline=False, automargin=True, nticks=6, **unit
+        range=[0, max(costs) * 1.12 or 1], gridcolor=_GRID, zeroline=False, automargin=True, nticks=5, **unit
     )
     low, high = min(model.rating for model in models), max(model.rating for model in models)
     room = 0.25 * (high - low) + 25
@@ -165,7 +176,7 @@ def _beside(cost: float, dearest: float) -> str:
 
 
 def _marked(model: Rated) -> str:
-    return f"{model.look.mark} {escape(model.label)}"
+    return f"{model.look.mark} {escape(model.model)}"
 
 
 def _points(points: float) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from conductor_core.conductor import Conductor
 from conductor_core.kinds import Verdict
 from conductor_core.models import ChatMessage, ChatRequest, MessageRole
@@ -19,7 +21,7 @@ def cast(conductor: Conductor, wins: int, losses: int, **given: object) -> None:
     for place in range(wins + losses):
         best = int(place >= wins)
         sides = tuple(Side(lane, *PAIR[lane], 1 if lane == best else 2) for lane in (0, 1))
-        conductor.store.save_vote(vote("a", "b", **{"sides": sides, **given})).result(5)
+        conductor.store.save_vote(replace(vote("a", "b", sides=sides), **given)).result(5)  # type: ignore[arg-type]
 
 
 def test_without_votes_it_says_what_to_do(install: Install) -> None:
@@ -44,7 +46,7 @@ def test_models_are_ranked_with_their_intervals(install: Install, upstream: Upst
     text = words(page)
     assert "18 votes count." in text
     assert text.index("▲ OpenAI · gpt-4.1-mini") < text.index("■ Anthropic · claude-haiku-4-5")
-    assert "| 18 | 14 | 0 | 4 |" in text
+    assert "| 18 | 14 · 0 · 4 |" in text
     assert len(page.get("plotly_chart")) == 4
 
 
