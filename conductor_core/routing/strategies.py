@@ -306,12 +306,12 @@ def _losses(candidates: Sequence[Candidate]) -> list[float] | None:
     ratings = [candidate.quality for candidate in candidates if candidate.quality is not None]
     if not ratings:
         return None
-    best, middle = max(ratings), median(ratings)
+    if len(ratings) < len(candidates):
+        middle = median(ratings)
+        ratings = [middle if candidate.quality is None else candidate.quality for candidate in candidates]
+    best, tanh = max(ratings), math.tanh
     # The Bradley–Terry model: 2p − 1, with 400 points for ten times the odds.
-    return [
-        math.tanh((best - (middle if candidate.quality is None else candidate.quality)) * _HALF_LOG_ODDS)
-        for candidate in candidates
-    ]
+    return [tanh((best - rating) * _HALF_LOG_ODDS) for rating in ratings]
 
 
 def _hoped(row: _Row, idle: float) -> float:
