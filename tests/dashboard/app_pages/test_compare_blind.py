@@ -69,6 +69,16 @@ def test_it_stays_hidden_in_another_tab_and_after_a_restart(install: Install, up
     assert [exchange.hidden for exchange in transcript.exchanges] == [True, True]
 
 
+def test_chat_does_not_tell_either(install: Install, upstream: Upstream) -> None:
+    """Opened there by its address, a blind comparison is not shown, and it is said where it is."""
+    install(upstream)
+    blind = ask(comparing(*two()), "Hello", BOX)
+    page = opened("chat", c=conversation_of(blind))
+    assert "Open it on Compare" in page.error[0].value
+    assert [name for name in ("gpt-4.1-mini", "claude") if name in words(page)] == []
+    assert conversation_of(page) == ""
+
+
 @pytest.mark.parametrize("models", [("any-status-500", "any"), ("any", "any-cut-2")])
 def test_a_fault_tells_nobody(install: Install, upstream: Upstream, models: tuple[str, str]) -> None:
     """Who failed and why is told after the vote, which does not count."""
