@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from conductor_core.kinds import CostKind, FinishReason, LaneState, Outcome
 from conductor_core.metrics.call import Call
-from conductor_core.store.records import Conversation, StoredMessage
+from conductor_core.store.records import Conversation, StoredMessage, Vote
 
 BROKEN_OFF = frozenset({LaneState.INCOMPLETE, LaneState.STOPPED, LaneState.INTERRUPTED})
 """How an answer ends whose text is a part."""
@@ -76,13 +77,42 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One prompt and the answers to it, one per lane."""
+    """One prompt and the answers to it, one per lane.
+
+    Attributes:
+        order: of the lanes as they were shuffled for a blind comparison; empty when it is not one.
+        vote: what somebody thought of the answers.
+    """
 
     turn: int
     prompt: str
     prompt_id: str
     created_at: int
     answers: tuple[Answer, ...]
+    order: tuple[int, ...] = ()
+    vote: Vote | None = None
+
+    @property
+    def blind(self) -> bool:
+        """Whether the vote is, or was, cast before anybody was told who answers."""
+        return bool(self.order)
+
+    @property
+    def hidden(self) -> bool:
+        """Whether nobody may be told yet who answers."""
+        return self.blind and self.vote is None
+
+    @property
+    def sides(self) -> tuple[Answer, ...]:
+        """The answers as they are shown: side A, side B …"""
+        places = {lane: place for place, lane in enumerate(self.order)}
+        return tuple(sorted(self.answers, key=lambda answer: places.get(answer.lane, answer.lane)))
+
+    def side(self, lane: int) -> str:
+        """What a lane is called: a letter where sides were shuffled, else its number."""
+        if not self.blind:
+            return str(lane + 1)
+        return chr(ord("A") + [answer.lane for answer in self.sides].index(lane))
 
 
 class Running(Protocol):
@@ -101,6 +131,11 @@ class Transcript:
     conversation: Conversation
     exchanges: tuple[Exchange, ...]
     turn: Running | None = None
+
+    @property
+    def hidden(self) -> bool:
+        """Whether something in it waits for a blind vote."""
+        return any(exchange.hidden for exchange in self.exchanges)
 
     @property
     def total_cost(self) -> float | None:
@@ -145,8 +180,14 @@ def stored_answer(message: StoredMessage, call: Call | None) -> Answer:
     )
 
 
-def exchanges_of(messages: list[StoredMessage], calls: list[Call]) -> tuple[Exchange, ...]:
-    """Messages in order (turn, lane, version) as exchanges; of several versions of an answer the highest counts."""
+def exchanges_of(
+    messages: list[StoredMessage], calls: list[Call], votes: Mapping[int, Vote] = MappingProxyType({})
+) -> tuple[Exchange, ...]:
+    """Messages in order (turn, lane, version) as exchanges; of several versions of an answer the highest counts.
+
+    Args:
+        votes: by turn.
+    """
     by_lane = {call.lane_id: call for call in calls}
     prompts: dict[int, StoredMessage] = {}
     answers: dict[int, dict[int, list[StoredMessage]]] = {}
@@ -164,6 +205,8 @@ def exchanges_of(messages: list[StoredMessage], calls: list[Call]) -> tuple[Exch
             tuple(_newest(versions, by_lane) for _, versions in sorted(answers[turn].items()))
             if turn in answers
             else (_never_begun(prompt),),
+            tuple(prompt.facts.get("order", ())),
+            votes.get(turn),
         )
         for turn, prompt in sorted(prompts.items())
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,7 +16,7 @@ from conductor_core import VERSION
 from conductor_core.configuration import Configuration, check_budgets, check_default_models
 from conductor_core.conversations import Conversations
 from conductor_core.incidents import Step
-from conductor_core.kinds import ProviderState, Source
+from conductor_core.kinds import ProviderState, Source, Verdict
 from conductor_core.metrics.live import LiveMetrics, overall
 from conductor_core.models import ChatRequest, ChatResponse, ProviderStatus, SystemStatus
 from conductor_core.pricing import FREE, price
@@ -25,17 +25,19 @@ from conductor_core.providers import VENDORS, BaseProvider, Chunk, Endpoint, Reg
 from conductor_core.providers.catalog import Catalog
 from conductor_core.providers.wire import Wire
 from conductor_core.redaction import Redactor
+from conductor_core.routing.candidates import NOT_RATED
 from conductor_core.routing.gateway import Gateway
 from conductor_core.routing.request import Request
 from conductor_core.settings import Environment, Settings, warnings
 from conductor_core.store.database import Store
-from conductor_core.store.records import Incident
+from conductor_core.store.records import Incident, Vote
 from conductor_core.store.rollups import Keep
 from conductor_core.webhook import VARIABLE as WEBHOOK_VARIABLE
 from conductor_core.webhook import Webhook
 
 if TYPE_CHECKING:
     from conductor_core.metrics.health import Health
+    from conductor_core.ratings.board import Ratings
 
 SEED_CALLS = 20
 """Calls per provider read back at start, so that a restart does not forget who is healthy."""
@@ -137,6 +139,7 @@ class Conductor:
             await asyncio.to_thread(price, "openai", "gpt-4.1-mini", 0)
         for provider in providers:
             await provider.prepare()
+        await self.go_by_votes()
 
     async def close(self) -> None:
         """Ends running answers as interrupted, saves everything, ends child processes and connections."""
@@ -169,6 +172,19 @@ class Conductor:
                 self.gateway.breakers.recover_now(name)
         self.catalog.forget()
         self.settings = settings
+
+    async def vote(
+        self, conversation_id: str, turn: int, verdict: Verdict, best: int | None = None, tags: Iterable[str] = ()
+    ) -> Vote:
+        """A vote as `Conversations.vote`; AUTO goes by it from now on, where it goes by votes."""
+        vote = await self.conversations.vote(conversation_id, turn, verdict, best, tags)
+        await self.go_by_votes()
+        return vote
+
+    async def go_by_votes(self) -> None:
+        """Gives AUTO the ratings as they are now, or none where it is not to go by them."""
+        quality = await asyncio.to_thread(lambda: self.ratings.quality()) if self.settings.auto_quality else NOT_RATED
+        self.gateway.router.quality = quality
 
     async def chat(self, request: ChatRequest, source: Source = Source.API) -> ChatResponse:
         """One whole answer. It is acknowledged once its call row is committed.
@@ -224,6 +240,13 @@ class Conductor:
         from conductor_core.metrics.health import Health  # numpy: only for those who look
 
         return Health(self.store)
+
+    @cached_property
+    def ratings(self) -> Ratings:
+        """The leaderboards, from the votes. Any thread may ask."""
+        from conductor_core.ratings.board import Ratings  # numpy and scipy: only for those who look
+
+        return Ratings(self.store)
 
     def _endpoints(self) -> dict[str, Endpoint]:
         """Where every provider is reached, the drill's too: beginning or ending one changes nothing at the others."""

@@ -25,6 +25,7 @@ from conductor_core.settings import ENDPOINT_NAME, PREFIX, Settings, read_price,
 
 LONGEST_KEY = 4096
 MOST_MODELS = 100
+AUTO_QUALITY = f"{PREFIX}AUTO_QUALITY"
 BUDGET_BEYOND = f"{PREFIX}BUDGET_BEYOND"
 PRICES = f"{PREFIX}PRICES"
 
@@ -178,6 +179,15 @@ class Configuration:
             await self._change({SWITCH: None})
         await self._change({SWITCH: "1" if on else "0"}, keep=on and keep)
         return self._changed((SWITCH,)) if keep else Changed()
+
+    async def set_auto_quality(self, on: bool) -> Changed:
+        """Saves whether AUTO goes by the leaderboard.
+
+        Raises:
+            SettingsError: the file can't be written.
+        """
+        await self._change({AUTO_QUALITY: "1" if on else None})
+        return self._changed((AUTO_QUALITY,))
 
     async def set_budgets(self, day: float | None, month: float | None, beyond: str) -> Changed:
         """Saves what a day and a month may cost in all, in USD (None: no limit), and what AUTO does beyond it.

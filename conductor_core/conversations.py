@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from secrets import token_hex
@@ -13,18 +14,19 @@ from typing import Any
 from conductor_core.answers import Transcript, exchanges_of, kept_of
 from conductor_core.deletions import Deletions
 from conductor_core.errors import ConductorError, ConversationBusy, InvalidRequest, ProviderError, StoreError, UserError
-from conductor_core.kinds import LaneState, Source
+from conductor_core.kinds import LaneState, Source, Verdict
 from conductor_core.models import MAX_CHARACTERS, MessageRole
 from conductor_core.prompt import Message, Prompt
 from conductor_core.redaction import Redactor
 from conductor_core.routing.expectation import NEWEST, Expectation, expected_cost
 from conductor_core.routing.gateway import Gateway
 from conductor_core.store.database import Store
-from conductor_core.store.records import Conversation, StoredMessage
+from conductor_core.store.records import Conversation, StoredMessage, Vote
 from conductor_core.store.saved import Saved
 from conductor_core.submissions import Submissions
 from conductor_core.text import clean_text, is_blank
 from conductor_core.turns import SAVE_SECONDS, Begun, Lane, LaneSetup, Turn, run_lane, stored_lane
+from conductor_core.votes import vote_of
 
 TITLE_CHARACTERS = 60
 GO_ON = "Your answer broke off. Go on exactly where it ended, without repeating any of it."
@@ -59,6 +61,7 @@ class Conversations:
         *,
         conversation_id: str | None = None,
         kind: str = "chat",
+        blind: bool = False,
         idempotency_key: str | None = None,
     ) -> Turn:
         """Sends a prompt to one or more lanes of a conversation, a new one when no id is given.
@@ -66,6 +69,7 @@ class Conversations:
         Returns once the prompt and the call rows are committed; no byte leaves before. The turn then goes on by itself.
 
         Args:
+            blind: the lanes are shuffled, and who answers is told after a vote.
             idempotency_key: what is submitted again under the same key within five minutes gets the same turn.
 
         Raises:
@@ -75,10 +79,14 @@ class Conversations:
         """
         text = _checked(text)
         if idempotency_key is None:
-            return await self._start(text, lanes, conversation_id, kind)
-        return await self._submissions.once(idempotency_key, lambda: self._start(text, lanes, conversation_id, kind))
+            return await self._start(text, lanes, conversation_id, kind, blind=blind)
+        return await self._submissions.once(
+            idempotency_key, lambda: self._start(text, lanes, conversation_id, kind, blind=blind)
+        )
 
-    async def _start(self, text: str, lanes: Sequence[LaneSetup], conversation_id: str | None, kind: str) -> Turn:
+    async def _start(
+        self, text: str, lanes: Sequence[LaneSetup], conversation_id: str | None, kind: str, *, blind: bool
+    ) -> Turn:
         with self._claimed(conversation_id or token_hex(16)) as claimed:
             now = time.time_ns() // 1_000_000
             if conversation_id:
@@ -97,7 +105,7 @@ class Conversations:
                 content=text,
                 thinking="",
                 state=LaneState.DONE,
-                facts={},
+                facts={"order": _shuffled(len(lanes))} if blind and len(lanes) > 1 else {},
                 created_at=now,
             )
             return await self._launch(_Place(conversation, history, prompt), dict(enumerate(lanes)), {})
@@ -155,12 +163,41 @@ class Conversations:
         turn = self._turns.get(conversation_id)
         running = {lane.id: lane for lane in turn.lanes} if turn else {}
         conversation = self._store.conversation(conversation_id)
-        exchanges = exchanges_of(self._store.messages(conversation_id), self._store.calls_of(conversation_id))
+        exchanges = exchanges_of(
+            self._store.messages(conversation_id),
+            self._store.calls_of(conversation_id),
+            self._store.votes_of(conversation_id) if conversation.kind == "compare" else {},
+        )
         if not turn:
             return Transcript(conversation, exchanges)
         last = exchanges[-1]
         answers = tuple(running[a.id].answer() if a.id in running else a for a in last.answers)
         return Transcript(conversation, (*exchanges[:-1], replace(last, answers=answers)), turn)
+
+    async def vote(
+        self, conversation_id: str, turn: int, verdict: Verdict, best: int | None = None, tags: Iterable[str] = ()
+    ) -> Vote:
+        """Says what somebody thinks of the answers to a prompt; of two votes on one prompt the first holds.
+
+        Args:
+            best: the lane that was picked, with `Verdict.BETTER`.
+
+        Raises:
+            InvalidRequest: there is nothing to vote on (yet).
+            NotFound: no such conversation.
+        """
+        transcript = await asyncio.to_thread(self.transcript, conversation_id)
+        exchange = next((found for found in transcript.exchanges if found.turn == turn), None)
+        if exchange is None:
+            raise InvalidRequest("There is nothing to vote on here.")
+        if exchange.vote:
+            return exchange.vote
+        calls = await asyncio.to_thread(self._store.calls_of, conversation_id)
+        models = {call.lane_id: (call.provider, call.model) for call in calls if call.lane_id}
+        simulated = frozenset(self._gateway.providers.drills())
+        vote = vote_of(exchange, conversation_id, models, verdict, best, tags, simulated=simulated)
+        await self._store.save_vote(vote)
+        return vote
 
     async def delete(self, conversation_id: str) -> None:
         """Stops what runs there, then deletes the conversation for good; its calls keep only their numbers."""
@@ -290,6 +327,10 @@ class Conversations:
     def _forget(self, turn: Turn) -> None:
         if not turn.running and self._turns.get(turn.conversation_id) is turn:
             del self._turns[turn.conversation_id]
+
+
+def _shuffled(lanes: int) -> list[int]:
+    return random.SystemRandom().sample(range(lanes), lanes)
 
 
 def title_of(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from conductor_core.answers import Answer, Transcript
+from conductor_core.answers import Answer, Exchange, Transcript
 
 
 def as_markdown(transcript: Transcript) -> str:
@@ -14,14 +14,18 @@ def as_markdown(transcript: Transcript) -> str:
     lines = [f"# {conversation.title}", "", f"{started:%Y-%m-%d %H:%M} UTC", ""]
     for exchange in transcript.exchanges:
         lines += ["## You", "", exchange.prompt, ""]
-        for answer in exchange.answers:
-            lines += [f"## {_who(answer)}", "", answer.text or f"({_missing(answer)})", ""]
+        for answer in exchange.sides:
+            lines += [f"## {_who(exchange, answer)}", "", answer.text or f"({_missing(exchange, answer)})", ""]
     return "\n".join(lines)
 
 
-def _who(answer: Answer) -> str:
+def _who(exchange: Exchange, answer: Answer) -> str:
+    if exchange.hidden:
+        return exchange.side(answer.lane)
     return f"{answer.provider} · {answer.model}" if answer.model else answer.provider
 
 
-def _missing(answer: Answer) -> str:
+def _missing(exchange: Exchange, answer: Answer) -> str:
+    if exchange.hidden and answer.failure:
+        return "this answer failed"
     return answer.failure.sentence if answer.failure else "empty answer"

@@ -41,6 +41,16 @@ class LaneState(StrEnum):
         return self in (LaneState.WAITING, LaneState.STREAMING)
 
 
+class Verdict(StrEnum):
+    """What a vote says of the answers of one prompt."""
+
+    BETTER = "better"
+    TIE = "tie"
+    BAD = "bad"
+    NONE = "none"
+    """Revealed without a vote."""
+
+
 class ProviderState(StrEnum):
     """How a provider stands, judged on the user's own calls."""
 

@@ -123,6 +123,9 @@ class Settings(BaseSettings):
     auto_providers: list[str] = Field(
         default_factory=list, description="The only providers AUTO may use, comma-separated; empty: all."
     )
+    auto_quality: bool = Field(
+        default=False, description="1: AUTO also goes by the leaderboard, which is made from your blind votes."
+    )
     connect_timeout: float = Field(default=5.0, gt=0, description="Longest wait for a connection, in seconds.")
     first_byte_timeout: float = Field(
         default=30.0, gt=0, description="Longest wait for the first byte of an answer, in seconds."

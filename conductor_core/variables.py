@@ -20,7 +20,7 @@ _GROUPS = {
     "This installation": ("home", "host", "port", "password", "allowed_hosts", "database_url", "durability", "drill"),
     "The local model": ("local_models", "local_threads"),
     "Your own endpoints, and models used when none is named": ("endpoints", "default_models"),
-    "AUTO": ("strategy", "auto_providers"),
+    "AUTO": ("strategy", "auto_providers", "auto_quality"),
     "Limits of a call": (
         "connect_timeout",
         "first_byte_timeout",

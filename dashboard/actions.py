@@ -11,6 +11,7 @@ import streamlit as st
 
 from conductor_core.conversations import Conversations
 from conductor_core.errors import NotFound, UserError
+from conductor_core.kinds import Verdict
 from conductor_core.redaction import looks_like_key
 from conductor_core.store.records import Conversation
 from conductor_core.turns import SAVE_SECONDS, LaneSetup
@@ -56,6 +57,7 @@ def send_to_all(text: str, form: str = "", *, checked: bool = False) -> None:
                 compare.lanes,
                 conversation_id=compare.comparison_id,
                 kind="compare",
+                blind=compare.blind,
                 idempotency_key=_submission(form, text),
             )
         )
@@ -99,6 +101,19 @@ def answer_again(conversation_id: str, lanes: Mapping[int, LaneSetup], *, going_
             chat.setup = chat.setup.model_copy(update=since)
         elif conversation_id == compare.comparison_id:
             compare.lanes[index] = compare.lanes[index].model_copy(update=since)
+
+
+def vote(comparison_id: str, turn: int, verdict: Verdict, best: int | None = None, tags_key: str = "") -> None:
+    """Votes on the answers to a prompt; who gave them is shown from then on.
+
+    Args:
+        tags_key: the widget that holds the vote's tags.
+    """
+    tags = st.session_state.get(tags_key) or []
+    try:
+        runtime.run(runtime.get_conductor().vote(comparison_id, turn, verdict, best, tags))
+    except UserError as error:
+        state.compare().notice = str(error)
 
 
 def recover(provider: str) -> None:

@@ -45,10 +45,15 @@ class ChatState:
 
 @dataclass(slots=True)
 class CompareState:
-    """The Compare page of one browser tab: which comparison is open and what its lanes are."""
+    """The Compare page of one browser tab: which comparison is open and what its lanes are.
+
+    Attributes:
+        blind: the next prompt is answered by lanes that nobody can tell apart until the vote.
+    """
 
     comparison_id: str | None = None
     lanes: list[LaneSetup] = field(default_factory=list)
+    blind: bool = False
     narrow: bool = False
     notice: str = ""
     held: Held | None = None

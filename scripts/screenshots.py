@@ -6,6 +6,7 @@ python -m scripts.screenshots           writes docs/screenshots/<page>-<light|da
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import sqlite3
 import sys
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from secrets import token_hex
 from typing import Literal
 
 from PIL import Image
@@ -23,7 +25,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from conductor_core.conductor import Conductor
 from conductor_core.environment import Environment, Origin
 from conductor_core.errors import ProviderError
+from conductor_core.kinds import Verdict
 from conductor_core.models import ChatMessage, ChatRequest, MessageRole
+from conductor_core.store.records import Side, Vote
 from scripts.browser import executable, launch_arguments
 from tests.beside import upstream_beside
 from tests.e2e.reading import WAIT_MS, answered, choose, opened, send
@@ -31,7 +35,7 @@ from tests.serving import ROOT, free_port, serving
 from tests.upstream import Upstream
 
 FOLDER = ROOT / "docs" / "screenshots"
-HEIGHTS = {"compare": 1000, "health": 1900}
+HEIGHTS = {"compare": 1000, "leaderboard": 1160, "health": 1900}
 """In CSS pixels; the others are 860."""
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 KEY = "sk-simulated-0123456789abcdef"
@@ -50,6 +54,8 @@ ANSWERS = {
 }
 PACES = {"GEMINI": (210, 9), "OPENAI": (340, 12), "ANTHROPIC": (430, 10)}
 """Milliseconds to the first word, and between words."""
+VOTES = 110
+STRENGTHS = {"gemini": 0.7, "openai": 0.4, "anthropic": 0.9, "local": -1.4}
 FAULTS = {"GEMINI": ["status-429"], "OPENAI": ["status-500", "status-503"], "ANTHROPIC": ["status-529"] * 4}
 
 
@@ -99,6 +105,7 @@ async def call_all(home: Path, variables: dict[str, str], upstreams: dict[str, U
     conductor = await Conductor.open(Environment(layers))
     try:
         await asyncio.gather(*(call(conductor, vendor, upstream) for vendor, upstream in upstreams.items()))
+        cast_votes(conductor)
     finally:
         await conductor.close()
 
@@ -118,6 +125,22 @@ async def call(conductor: Conductor, vendor: str, upstream: Upstream) -> None:
                 pass
         except ProviderError:
             assert number in failing
+
+
+def cast_votes(conductor: Conductor) -> None:
+    """Blind votes as somebody may have cast them, so that the leaderboard has something to show."""
+    chance = random.Random("votes")  # noqa: S311 - the same pictures each time; nothing secret
+    for _ in range(VOTES):
+        first, second = chance.sample(list(STRENGTHS), 2)
+        ahead = STRENGTHS[first] - STRENGTHS[second]
+        tie, won = chance.random() < 0.12, chance.random() < 1 / (1 + math.exp(-ahead))
+        ranks = (1, 1) if tie else (1, 2) if won else (2, 1)
+        models = ((name, conductor.providers.get(name).default_model or "") for name in (first, second))
+        sides = tuple(Side(lane, *model, rank) for lane, (model, rank) in enumerate(zip(models, ranks, strict=True)))
+        verdict = Verdict.TIE if tie else Verdict.BETTER
+        conductor.store.save_vote(
+            Vote(token_hex(16), None, None, time.time_ns() // 1_000_000, True, verdict, sides, (), "")
+        )
 
 
 def spread_over_a_day(database: Path) -> None:
@@ -147,7 +170,13 @@ def take_all(browser: Browser, url: str) -> None:
         expect(compare.locator('[class*="st-key-picker-"]')).to_have_count(3)
         send(compare, QUESTION)
         answered(compare, 3)
-        places = {"chat": chat.url, "compare": compare.url, "health": f"{url}/health", "settings": f"{url}/settings"}
+        places = {
+            "chat": chat.url,
+            "compare": compare.url,
+            "leaderboard": f"{url}/leaderboard",
+            "health": f"{url}/health",
+            "settings": f"{url}/settings",
+        }
     for theme in THEMES:
         with window(browser, theme) as context:
             for name, address in places.items():
@@ -178,6 +207,8 @@ def settled(page: Page, name: str) -> None:
     """Waits until what matters on a page is drawn."""
     if name in ("chat", "compare"):
         answered(page, 1 if name == "chat" else 3)
+    if name == "leaderboard":
+        expect(page.locator(".js-plotly-plot .main-svg:first-child")).to_have_count(4)
     if name == "health":
         page.locator('[data-panel="latency"]').scroll_into_view_if_needed()
         page.locator('[data-panel="latency"] .main-svg').first.wait_for()

@@ -18,6 +18,7 @@ LATE = (
     "genai_prices",
     "alembic",
     "xllamacpp",
+    "scipy",
 )
 """Of plotly its figures: Streamlit itself imports the name, to lend it a theme."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from conductor_core.kinds import ProviderState
@@ -37,6 +38,7 @@ class Candidate(NamedTuple):
         idle_s: seconds since it was last used.
         waiting_ms: how long its oldest running call has been waiting for a first token.
         doubt: the probability that the fault of its last calls goes on, from 0 to 1.
+        quality: the rating of its model by the user's votes, 1,000 in the mean; None: not rated, or not gone by.
         local: the model that comes along: a demonstration, so the last to be asked.
     """
 
@@ -57,6 +59,7 @@ class Candidate(NamedTuple):
     local: bool = False
     waiting_ms: float = 0.0
     doubt: float = 0.0
+    quality: float | None = None
 
     def expected_ms(self, job: Job) -> float | None:
         """Time to the whole answer; None before one was timed."""
@@ -113,6 +116,7 @@ class Sifted:
 
 
 NO_LIMITS = Limits()
+NOT_RATED: Mapping[tuple[str, str], float] = MappingProxyType({})
 _BAD = (ProviderState.NOT_CONFIGURED, ProviderState.OPEN)
 
 
@@ -121,12 +125,14 @@ def candidates_of(
     live: LiveMetrics,
     prompt_tokens: int = 0,
     standing: Callable[[str, str], Standing] | None = None,
+    quality: Mapping[tuple[str, str], float] = NOT_RATED,
 ) -> list[Candidate]:
     """Providers with their live facts, in the order given.
 
     Args:
         prompt_tokens: the length of the prompt, which some prices depend on.
         standing: state and reason of a (provider, model); when not given, as the live figures judge.
+        quality: ratings by (provider, model), where votes are gone by.
     """
     providers = list(providers)
     keys = [(provider.name, provider.default_model or "") for provider in providers]
@@ -160,6 +166,7 @@ def candidates_of(
                 provider.vendor.dialect == "local",
                 facts.waiting_ms,
                 facts.doubt,
+                quality.get(key),
             )
         )
     return found

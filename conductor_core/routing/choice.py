@@ -136,7 +136,8 @@ def _why(choice: Choice) -> str:
         return f"the only one that can be used now. {expected}"
     if winner.expected_ms(choice.job) is None and choice.strategy in ("balanced", "fastest"):
         return f"not tried yet; one of {_number(peers)} that can be used."
-    return f"{choice.title}, of {_number(peers)} that can be used. {expected}"
+    title = f"{choice.title}, going by your votes too" if "quality" in first.names else choice.title
+    return f"{title}, of {_number(peers)} that can be used. {expected}"
 
 
 def _desperate(choice: Choice) -> str:

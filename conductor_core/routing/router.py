@@ -12,7 +12,7 @@ from conductor_core.metrics.live import LiveMetrics, Standing
 from conductor_core.models import Provider
 from conductor_core.prompt import Prompt
 from conductor_core.providers import BaseProvider, Registry
-from conductor_core.routing.candidates import Limits, Refusal, candidates_of, job_of
+from conductor_core.routing.candidates import NOT_RATED, Limits, Refusal, candidates_of, job_of
 from conductor_core.routing.choice import Choice, choose
 from conductor_core.routing.strategies import strategy_named
 
@@ -40,6 +40,9 @@ class Route:
 
 class Router:
     """Turns a provider's name into providers. On one thread.
+
+    Attributes:
+        quality: ratings by (provider, model) that choices go by; made elsewhere, never while choosing.
 
     Args:
         providers: the registry.
@@ -69,6 +72,7 @@ class Router:
         self._refusals = refusals
         self._random = random.Random()  # noqa: S311 - which of two equals goes first is no secret
         self._strategy_name = ""
+        self.quality = NOT_RATED
         self.apply(strategy, pinned)
 
     def apply(self, strategy: str, pinned: frozenset[str] = frozenset()) -> None:
@@ -110,5 +114,5 @@ class Router:
         providers, limits = self._providers.available(), self._limits
         if limits.pinned and any(provider.vendor.simulated for provider in providers):
             limits = Limits(refusals=limits.refusals)  # a drill is not about the user's own providers
-        found = candidates_of(providers, self._live, job.prompt_tokens, self._standing)
+        found = candidates_of(providers, self._live, job.prompt_tokens, self._standing, self.quality)
         return choose(self._strategy, found, job, self._random, limits)

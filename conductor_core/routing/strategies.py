@@ -80,27 +80,32 @@ class Strategy(Protocol):
         ...
 
 
-_Row = tuple[int, float, int, float, float, float]
-"""One candidate's tier, score, place in the list, time, cost and risk; plain, for every choice makes and sorts one per
-candidate."""
+_HALF_LOG_ODDS = math.log(10.0) / 800.0
+"""Half the logarithm of the odds that one point of rating is worth."""
+
+_Row = tuple[int, float, int, float, float, float, float]
+"""One candidate's tier, score, place in the list, time, cost, risk and quality; plain, for every choice makes and sorts
+one per candidate."""
 
 
 class Weighted:
-    """The sum of expected time, price and risk, each with a weight.
+    """The sum of expected time, price and risk, each with a weight; where models are rated, of their quality too.
 
     Args:
+        weights: of time, cost, risk and quality.
         local_last: the local model comes after every other.
         unknown_price: what an unknown price counts as, given the known ones: their middle does neither good nor harm.
         curious: now and then tries the long unseen.
     """
 
-    names = ("time", "cost", "risk")
+    names: tuple[str, ...] = ("time", "cost", "risk")
+    rated_names = (*names, "quality")
 
     def __init__(
         self,
         name: str,
         title: str,
-        weights: tuple[float, float, float],
+        weights: tuple[float, float, float, float],
         *,
         local_last: bool = True,
         unknown_price: Callable[[list[float]], float] = lambda known: median(known),
@@ -116,26 +121,34 @@ class Weighted:
         self._returns = 1.0
 
     def rank(self, candidates: Sequence[Candidate], job: Job, rng: random.Random) -> list[Ranked]:
-        rows = self._rows(candidates, job)
+        losses = _losses(candidates) if self._weights[3] else None
+        rows = self._rows(candidates, job, losses)
         self._spread(rows, candidates, rng)
         probed = self._probe(rows, candidates)
         names, first = self.names, rows[0][2]
+        if losses:
+            names = self.rated_names
+            return [
+                Ranked(candidates[place], score, names, (time, cost, risk, quality), probed and place == first)
+                for _, score, place, time, cost, risk, quality in rows
+            ]
         return [
             Ranked(candidates[place], score, names, (time, cost, risk), probed and place == first)
-            for _, score, place, time, cost, risk in rows
+            for _, score, place, time, cost, risk, _ in rows
         ]
 
-    def _rows(self, candidates: Sequence[Candidate], job: Job) -> list[_Row]:
-        for_time, for_cost, for_risk = self._weights
+    def _rows(self, candidates: Sequence[Candidate], job: Job, losses: list[float] | None) -> list[_Row]:
+        for_time, for_cost, for_risk, for_quality = self._weights
         times, prices = _times(candidates, job), self._prices(candidates, job)
-        for_cost, for_risk = for_cost * MS_PER_USD, for_risk * FAILURE_MS
+        for_cost, for_risk, for_quality = for_cost * MS_PER_USD, for_risk * FAILURE_MS, for_quality * FAILURE_MS
         rows, recovering, local_last = [], ProviderState.RECOVERING, self._local_last
         for place, candidate in enumerate(candidates):
             time, cost = for_time * times[place], for_cost * prices[place]
             bound = success_bound(candidate.successes, candidate.failures)
             risk = for_risk * (1.0 - bound * (1.0 - candidate.doubt))
             tier = 2 if local_last and candidate.local else 1 if candidate.state is recovering else 0
-            rows.append((tier, time + cost + risk, place, time, cost, risk))
+            quality = for_quality * losses[place] if losses else 0.0
+            rows.append((tier, time + cost + risk + quality, place, time, cost, risk, quality))
         rows.sort()
         return rows
 
@@ -227,19 +240,19 @@ class Chain:
 
 STRATEGIES: Mapping[str, Callable[[], Strategy]] = MappingProxyType(
     {
-        "balanced": lambda: Weighted("balanced", "best balance of time, price and reliability", (1.0, 1.0, 1.0)),
-        "fastest": lambda: Weighted("fastest", "fastest", (1.0, 0.0, 1.0)),
-        # Time and risk only decide between equal prices, and keep it off what mostly fails.
+        "balanced": lambda: Weighted("balanced", "best balance of time, price and reliability", (1.0, 1.0, 1.0, 1.0)),
+        "fastest": lambda: Weighted("fastest", "fastest", (1.0, 0.0, 1.0, 0.0)),
+        # Time, risk and votes only decide between equal prices, and keep it off what mostly fails.
         "cheapest": lambda: Weighted(
             "cheapest",
             "cheapest",
-            (0.001, 1.0, 0.05),
+            (0.001, 1.0, 0.05, 0.05),
             local_last=False,
             unknown_price=lambda known: DEAREST * max(known),
             curious=False,
         ),
         # Of two that hardly ever fail, the faster: a second weighs as much as 0.2 % of failures.
-        "most_reliable": lambda: Weighted("most_reliable", "most reliable", (0.02, 0.0, 1.0), curious=False),
+        "most_reliable": lambda: Weighted("most_reliable", "most reliable", (0.02, 0.0, 1.0, 0.02), curious=False),
         "round_robin": RoundRobin,
     }
 )
@@ -285,9 +298,25 @@ def _times(candidates: Sequence[Candidate], job: Job) -> list[float]:
     ]
 
 
+def _losses(candidates: Sequence[Candidate]) -> list[float] | None:
+    """By how much more often than not each one's answer loses to that of the best rated; None where nobody is rated.
+
+    An answer that loses costs its reader as much as one that failed. Who is not rated is taken for the middle.
+    """
+    ratings = [candidate.quality for candidate in candidates if candidate.quality is not None]
+    if not ratings:
+        return None
+    if len(ratings) < len(candidates):
+        middle = median(ratings)
+        ratings = [middle if candidate.quality is None else candidate.quality for candidate in candidates]
+    best, tanh = max(ratings), math.tanh
+    # The Bradley–Terry model: 2p − 1, with 400 points for ten times the odds.
+    return [tanh((best - rating) * _HALF_LOG_ODDS) for rating in ratings]
+
+
 def _hoped(row: _Row, idle: float) -> float:
     """The score a candidate may have by now: what spoke against it halves with the time it was not seen."""
-    tier, _, _, time, cost, risk = row
+    tier, _, _, time, cost, risk, quality = row
     if tier == 1:
-        return time + cost + risk * math.exp2(-idle / RETURN_SECONDS)
-    return (time + risk) * math.exp2(-idle / CURIOUS_SECONDS) + cost
+        return time + cost + quality + risk * math.exp2(-idle / RETURN_SECONDS)
+    return (time + risk) * math.exp2(-idle / CURIOUS_SECONDS) + cost + quality

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import fields
 from operator import attrgetter
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -23,17 +24,20 @@ from conductor_core.store.records import (
     Conversation,
     Incident,
     StoredMessage,
+    Vote,
     call_columns,
     call_from,
     conversation_from,
     incident_from,
     message_from,
+    vote_from,
+    vote_row,
 )
 from conductor_core.store.rollups import KEEP, Keep, Rollups
 from conductor_core.store.saved import Saved
 from conductor_core.store.sqlite import SQLite
 from conductor_core.store.statements import Statements
-from conductor_core.store.tables import calls, conversations, incidents, messages
+from conductor_core.store.tables import calls, conversations, incidents, messages, votes
 from conductor_core.store.texts import Hit, messages_with, titles_with
 from conductor_core.store.words import terms_of, words_of
 from conductor_core.store.writer import Writer
@@ -57,6 +61,7 @@ _conversation_row = attrgetter(*(column.name for column in _conversation_columns
 _message_row = attrgetter(*(column.name for column in _message_columns))
 _incident_row = attrgetter(*(column.name for column in _incident_columns))
 _SETTINGS = conversations.c.keys().index("settings")
+_SIDES = votes.c.keys().index("sides")
 _FACTS = messages.c.keys().index("facts")
 
 
@@ -264,6 +269,24 @@ class Store:
         newest = wanted.order_by(incidents.c.started_at.desc(), incidents.c.id)
         return [incident_from(row) for row in self._rows(newest.limit(limit))]
 
+    def votes(self) -> list[Vote]:
+        """All votes, oldest first."""
+        return [vote_from(row) for row in self._rows(select(votes).order_by(votes.c.created_at, votes.c.id))]
+
+    def votes_of(self, conversation_id: str) -> dict[int, Vote]:
+        """The votes of a conversation by turn."""
+        found = self._rows(select(votes).where(votes.c.conversation_id == conversation_id))
+        return {vote.turn: vote for vote in map(vote_from, found) if vote.turn is not None}
+
+    def vote_tags(self, newest: int = 200) -> list[str]:
+        """Every tag of so many newest votes, the last used first."""
+        found = self._rows(select(votes.c.tags).order_by(votes.c.created_at.desc()).limit(newest))
+        return list(dict.fromkeys(tag for row in found for tag in row[0]))
+
+    def count_votes(self) -> int:
+        """How many there are; they are only ever added."""
+        return int(self._rows(select(func.count()).select_from(votes))[0][0])
+
     def save_conversation(self, c: Conversation) -> Saved:
         """Inserts it, or updates its title, settings and `updated_at`."""
         row = _with_json(_conversation_row(c), _SETTINGS)
@@ -328,6 +351,15 @@ class Store:
     def save_incident(self, incident: Incident) -> Saved:
         """Inserts it, or updates its end and its reason."""
         return self.writer.submit(self._statements.save_incident, (*_incident_row(incident), self.copy), incident.id)
+
+    def save_vote(self, vote: Vote) -> Saved:
+        """Inserts it; of two with the same id the first holds.
+
+        The future fails with `NotFound` if its conversation doesn't exist.
+        """
+        row = _with_json(_with_json(vote_row(vote), _SIDES), _SIDES + 1)
+        # A key of its own: of two with one id the writer would keep the last.
+        return self.writer.submit(self._statements.save_vote, row, token_hex(16))
 
     def _rows(self, statement: Executable) -> list[Any]:
         try:

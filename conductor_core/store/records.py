@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from conductor_core.kinds import CostKind, FinishReason, IncidentKind, LaneState, Outcome, Source
+from conductor_core.kinds import CostKind, FinishReason, IncidentKind, LaneState, Outcome, Source, Verdict
 from conductor_core.metrics.call import Call
 from conductor_core.models import MessageRole
 
@@ -66,6 +66,47 @@ class Incident:
         return self.ended_at is None or self.ended_at > now
 
 
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One lane as a vote saw it. `rank` is 1 for the best, 2 for the others; all are equal in a tie."""
+
+    lane: int
+    provider: str
+    model: str
+    rank: int
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.provider, self.model
+
+
+@dataclass(slots=True)
+class Vote:
+    """What somebody thought of the answers to one prompt. Fields are the columns of `votes`; times are UTC in ms.
+
+    Attributes:
+        conversation_id, turn: None once the conversation was deleted.
+        blind: nobody had told who answered.
+        objection: why it does not count, as a sentence; empty when it does.
+    """
+
+    id: str
+    conversation_id: str | None
+    turn: int | None
+    created_at: int
+    blind: bool
+    verdict: Verdict
+    sides: tuple[Side, ...]
+    tags: tuple[str, ...]
+    objection: str
+
+    @property
+    def best(self) -> Side | None:
+        """The side that was picked."""
+        picked = [side for side in self.sides if side.rank == 1]
+        return picked[0] if self.verdict is Verdict.BETTER else None
+
+
 def conversation_from(row: Sequence[Any]) -> Conversation:
     """A row of `conversations`."""
     return Conversation(*row)
@@ -94,6 +135,22 @@ def incident_from(row: Sequence[Any]) -> Incident:
     incident = Incident(*row)
     incident.kind = IncidentKind(incident.kind)
     return incident
+
+
+def vote_from(row: Sequence[Any]) -> Vote:
+    """A row of `votes`."""
+    vote = Vote(*row)
+    vote.verdict = Verdict(vote.verdict)
+    vote.sides = tuple(Side(**side) for side in row[6])
+    vote.tags = tuple(row[7])
+    return vote
+
+
+def vote_row(vote: Vote) -> tuple[Any, ...]:
+    """The values of its columns, with what is JSON still as values."""
+    row = [getattr(vote, field.name) for field in fields(Vote)]
+    row[6], row[7] = [asdict(side) for side in vote.sides], list(vote.tags)
+    return tuple(row)
 
 
 def call_columns(table: Any) -> list[Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Dialect, Table, Text, bindparam, delete, func, literal_column, null, select, text, update
 from sqlalchemy.sql import ClauseElement
 
-from conductor_core.store.tables import calls, conversations, incidents, messages, texts
+from conductor_core.store.tables import calls, conversations, incidents, messages, texts, votes
 
 Row = tuple[Any, ...]
 
@@ -101,6 +101,7 @@ class Statements:
             self._upsert(messages, "id conversation_id turn lane version role created_at"), self._finding(MESSAGE)
         )
         self.save_incident = self._upsert(incidents, "id kind provider model started_at copy")
+        self.save_vote = self._once(votes)
         self.checkpoint = self._update(messages, "content", "thinking", "state", "copy")
         self.rename = Joint(self._update(conversations, "title"), self._finding_again())
         self.pin = self._update(conversations, "pinned")
@@ -138,6 +139,12 @@ class Statements:
         start = sql.index("VALUES ") + len("VALUES ")
         return Statement(sql, values=sql[start : sql.index(")", start) + 1], gathers=gathers)
 
+    def _once(self, table: Table) -> Statement:
+        """Rows are the table's columns in their order; a row that is there already stays as it is."""
+        values: dict[str, Any] = {column.name: bindparam(column.name) for column in table.columns}
+        statement = insert_of(self._dialect)(table).values(values)
+        return Statement(self._text(statement.on_conflict_do_nothing(index_elements=["id"])))
+
     def _update(self, table: Table, *columns: str) -> Statement:
         """Rows are the columns' values, then the id."""
         changed: dict[str, Any] = {column: bindparam(f"new_{column}") for column in columns}
@@ -160,10 +167,12 @@ class Statements:
         return Statement(self._text(update(texts).where(texts.c.id == bindparam("of")).values(words=words)))
 
     def _erasing(self) -> list[str]:
-        """Deletes a conversation with its messages; its calls keep their numbers and lose what leads back to it."""
+        """Deletes a conversation with its messages; calls and votes keep only their numbers."""
+        unbound = {"conversation_id": null(), "turn": null()}
         blank = {"conversation_id": null(), "lane_id": null(), "error": null()}
         texts = [
             self._text(update(calls).where(calls.c.conversation_id == bindparam("of")).values(blank)),
+            self._text(update(votes).where(votes.c.conversation_id == bindparam("of")).values(unbound)),
             self._text(delete(conversations).where(conversations.c.id == bindparam("of"))),
         ]
         if self._dialect.name == "sqlite":

@@ -151,6 +151,22 @@ incidents = Table(
     Index("incidents_by_time", "started_at"),
 )
 
+votes = Table(
+    "votes",
+    metadata,
+    Column("id", String(32), primary_key=True),  # made from the prompt's id: the same vote twice is one
+    # Deleting a conversation keeps its votes' numbers, and nothing that leads back to it.
+    Column("conversation_id", String(32), ForeignKey("conversations.id", ondelete="SET NULL")),
+    Column("turn", Integer),
+    Column("created_at", BigInteger, nullable=False),
+    Column("blind", Boolean, nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("sides", JSON, nullable=False),  # of each lane: provider, model, rank
+    Column("tags", JSON, nullable=False),
+    Column("objection", String(200), nullable=False),  # why it does not count; empty when it does
+)
+_partial(votes, "votes_by_conversation", "conversation_id", "conversation_id IS NOT NULL")
+
 series = Table(
     "series",
     metadata,

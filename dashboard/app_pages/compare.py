@@ -19,14 +19,17 @@ with st.container(key="compare-head", horizontal=True, vertical_alignment="cente
         menu(transcript)
     else:
         compare_lanes.choose_count(compare)
+    compare_lanes.choose_blind(compare, transcript)
 compare.narrow = is_narrow(compare.narrow)
 
-compare_lanes.setups(compare)
+hidden = transcript is not None and transcript.hidden
+if not hidden:
+    compare_lanes.setups(compare)
 if transcript:
     compare_lanes.draw(transcript, compare)
 else:
     st.caption("Every lane gets the same prompt at the same moment. Choose who answers, then write below.")
 
-composer.compare(compare)
+composer.compare(compare, hidden=hidden)
 if transcript:
     seek.point(transcript)

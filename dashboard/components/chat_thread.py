@@ -31,11 +31,16 @@ def opened(chat: state.ChatState) -> Transcript | None:
     if wanted != chat.conversation_id or "c" not in st.query_params:
         actions.open_conversation(wanted)
     try:
-        return runtime.get_conductor().conversations.transcript(chat.conversation_id) if chat.conversation_id else None
+        found = runtime.get_conductor().conversations.transcript(chat.conversation_id) if chat.conversation_id else None
     except NotFound as error:
         actions.open_conversation(None)
         chat.notice = str(error)
         return None
+    if found and found.hidden:  # this page names who answers
+        actions.open_conversation(None)
+        chat.notice = "This is a blind comparison that waits for a vote. Open it on Compare."
+        return None
+    return found
 
 
 def draw(transcript: Transcript) -> None:

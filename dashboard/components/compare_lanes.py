@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
 from conductor_core.answers import Answer, Exchange, Transcript
 from conductor_core.errors import NotFound
+from conductor_core.kinds import LaneState
 from conductor_core.models import Provider
 from conductor_core.turns import LaneSetup
 from dashboard import actions, runtime, state
 from dashboard.components import answer as one
-from dashboard.components import lane_summary, live, untrusted
+from dashboard.components import lane_summary, live, untrusted, vote_bar, word_diff
 from dashboard.components.answer_choices import choices
+from dashboard.components.browser import copy_button
 from dashboard.components.picker import pick
-from dashboard.components.who import name_of, show
+from dashboard.components.who import hidden, show, side_name
 
 MOST_LANES = 4
 LANE_HEIGHT = 340
@@ -65,6 +68,19 @@ def choose_count(compare: state.CompareState) -> None:
     del compare.lanes[count:]
 
 
+def choose_blind(compare: state.CompareState, transcript: Transcript | None) -> None:
+    """Whether the next prompt is answered blind; while a vote is awaited it is, or the lanes would be told."""
+    hidden = transcript is not None and transcript.hidden
+    compare.blind = compare.blind or hidden
+    compare.blind = st.toggle(
+        "Blind",
+        compare.blind,
+        key=f"blind-{compare.comparison_id}-{hidden}",
+        disabled=hidden,
+        help="Names, times and costs are hidden and the sides shuffled until you vote.",
+    )
+
+
 def setups(compare: state.CompareState) -> None:
     """Provider, model and parameters of every lane."""
     for index, place in enumerate(_places(compare, [f"Lane {index + 1}" for index in range(len(compare.lanes))])):
@@ -82,24 +98,51 @@ def draw(transcript: Transcript, compare: state.CompareState) -> None:
         _prompt(exchange)
         with live.place():
             _lanes(exchange, compare, comparison_id, again_at=None)
+        vote_bar.draw(exchange, comparison_id)
     _prompt(last)
     if transcript.turn:
         live.watch(transcript.turn, lambda now: _lanes(_with_others(now, last), compare, comparison_id, again_at=None))
         return
     with live.place():
         _lanes(last, compare, comparison_id, again_at=last.turn)
-    lane_summary.draw(last.answers)
+    vote_bar.draw(last, comparison_id)
+    word_diff.draw(last)
+    if not last.hidden:
+        lane_summary.draw(last)
 
 
 def _lanes(exchange: Exchange, compare: state.CompareState, comparison_id: str, *, again_at: int | None) -> None:
-    names = [f"{answer.lane + 1} · {name_of(answer.provider)}" for answer in exchange.answers]
-    for answer, place in zip(exchange.answers, _places(compare, names), strict=True):
+    names = [side_name(exchange, answer) for answer in exchange.sides]
+    for answer, place in zip(exchange.sides, _places(compare, names), strict=True):
         with place, st.container(border=True, height="stretch", key=f"lane-{answer.id}"):
-            _lane(answer, comparison_id, again_at=again_at)
+            if exchange.hidden:
+                _hidden_lane(answer, exchange.side(answer.lane), comparison_id)
+            else:
+                side = exchange.side(answer.lane) if exchange.blind else ""
+                _lane(answer, comparison_id, again_at=again_at, side=side)
 
 
-def _lane(answer: Answer, comparison_id: str, *, again_at: int | None) -> None:
-    show(answer.provider, f"{answer.model} · temp {answer.setup.get('temperature', 0.7):g}")
+def _hidden_lane(answer: Answer, side: str, comparison_id: str) -> None:
+    """An answer and nothing that tells whose it is: no name, time or cost, nor a fault in anybody's words."""
+    hidden(side)
+    with st.container(height=LANE_HEIGHT, border=False, key=f"lane-text-{answer.id}", autoscroll=answer.running):
+        if answer.text or not answer.running:
+            one.body(answer)
+        else:
+            st.caption("Answering …")
+        if answer.failure or answer.state is LaneState.FAILED:
+            st.error("This answer failed. Who it was, and why, is told after the vote.")
+    with st.container(key=f"facts-{answer.id}"):
+        st.caption("Time and cost are told after the vote.")
+    if answer.running:
+        _stop(answer, comparison_id)
+    elif answer.text:
+        with st.container(horizontal=True, gap="small", vertical_alignment="center", key=f"choices-{answer.id}"):
+            copy_button(answer.text, key=f"copy-{answer.id}")
+
+
+def _lane(answer: Answer, comparison_id: str, *, again_at: int | None, side: str = "") -> None:
+    show(answer.provider, f"{answer.model} · temp {answer.setup.get('temperature', 0.7):g}", side)
     with st.container(height=LANE_HEIGHT, border=False, key=f"lane-text-{answer.id}", autoscroll=answer.running):
         one.notices(answer)
         one.kept(answer)
@@ -107,16 +150,20 @@ def _lane(answer: Answer, comparison_id: str, *, again_at: int | None) -> None:
         one.failure(answer)
     one.figures(answer)
     if answer.running:
-        st.button(
-            "Stop",
-            key=f"stop-{answer.id}",
-            type="tertiary",
-            icon=":material/stop_circle:",
-            on_click=actions.stop,
-            args=(comparison_id, answer.lane),
-        )
+        _stop(answer, comparison_id)
     else:
         choices(answer, comparison_id, again_at)
+
+
+def _stop(answer: Answer, comparison_id: str) -> None:
+    st.button(
+        "Stop",
+        key=f"stop-{answer.id}",
+        type="tertiary",
+        icon=":material/stop_circle:",
+        on_click=actions.stop,
+        args=(comparison_id, answer.lane),
+    )
 
 
 def _prompt(exchange: Exchange) -> None:
@@ -135,7 +182,7 @@ def _with_others(now: Exchange, stored: Exchange) -> Exchange:
     """The running exchange, completed by lanes that are not part of the turn (one lane answers again)."""
     running = {answer.lane: answer for answer in now.answers}
     answers = tuple(running.get(answer.lane, answer) for answer in stored.answers)
-    return Exchange(now.turn, now.prompt, now.prompt_id, now.created_at, answers)
+    return replace(stored, answers=answers)
 
 
 def _another(lanes: list[LaneSetup]) -> LaneSetup:

@@ -22,12 +22,17 @@ def chat(chat: state.ChatState) -> None:
         _stop(chat.conversation_id, "Stop")
 
 
-def compare(compare: state.CompareState) -> None:
-    """The message box of the Compare page: one prompt for all lanes."""
+def compare(compare: state.CompareState, *, hidden: bool = False) -> None:
+    """The message box of the Compare page: one prompt for all lanes.
+
+    Args:
+        hidden: a blind vote is awaited, so nothing may be told of the lanes.
+    """
     with st.bottom, st.container(key="composer"):
         _notice(compare)
         _key_warning(compare, actions.PROMPT_FOR_ALL_KEY, actions.send_to_all)
-        expectation_line.draw(compare)
+        if not hidden:
+            expectation_line.draw(compare)
         st.chat_input(
             "One prompt for all lanes",
             key=actions.PROMPT_FOR_ALL_KEY,

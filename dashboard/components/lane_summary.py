@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import streamlit as st
 
-from conductor_core.answers import Answer
+from conductor_core.answers import Answer, Exchange
 from conductor_core.kinds import CostKind
 from dashboard.components import charts, numbers, untrusted
 from dashboard.components.who import look_of, name_of
 
 
-def draw(answers: Sequence[Answer]) -> None:
+def draw(exchange: Exchange) -> None:
     """Figures of every lane that was sent; a lane that failed before has none."""
-    sent = [answer for answer in answers if answer.latency_ms is not None]
+    sent = [answer for answer in exchange.sides if answer.latency_ms is not None]
     if not sent:
         return
     st.markdown("**How they did**")
     st.plotly_chart(
-        charts.lanes([_figures(answer) for answer in sent]),
+        charts.lanes([_figures(exchange, answer) for answer in sent]),
         config=charts.CONFIG,
         key=f"lanes-{sent[0].id}",
         alt="First token, whole answer, tokens per second and cost of each lane",
     )
-    st.table([_row(answer) for answer in sent])
+    st.table([_row(exchange, answer) for answer in sent])
 
 
-def _figures(answer: Answer) -> charts.LaneFigures:
+def _figures(exchange: Exchange, answer: Answer) -> charts.LaneFigures:
     return charts.LaneFigures(
-        label=f"{answer.lane + 1} {name_of(answer.provider)}",
+        label=f"{exchange.side(answer.lane)} {name_of(answer.provider)}",
         look=look_of(answer.provider),
         ttft_ms=answer.ttft_ms,
         latency_ms=answer.latency_ms,
@@ -44,10 +42,11 @@ def _cost_kind(answer: Answer) -> CostKind | None:
     return None if answer.failure and answer.completion_tokens is None else answer.cost_kind
 
 
-def _row(answer: Answer) -> dict[str, str]:
+def _row(exchange: Exchange, answer: Answer) -> dict[str, str]:
     estimated = answer.cost_kind is CostKind.ESTIMATED
     return {
-        "Lane": f"{answer.lane + 1} {look_of(answer.provider).mark} {untrusted.plain(name_of(answer.provider))}",
+        "Lane": f"{exchange.side(answer.lane)} {look_of(answer.provider).mark} "
+        f"{untrusted.plain(name_of(answer.provider))}",
         "Model": untrusted.plain(answer.model),
         "State": answer.state,
         "First token": numbers.seconds(answer.ttft_ms),

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
 
 import streamlit as st
 
+from conductor_core.word_diff import Change, Piece
 from dashboard.components.safe_markdown import safe_markdown
 
 # What begins anything in a line of Streamlit's markdown, and nothing that doesn't: model names stay readable where a
@@ -87,6 +89,11 @@ def table(rows: Sequence[Mapping[str, str]]) -> None:
     st.markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
 
 
+def differences(pieces: Iterable[Piece]) -> None:
+    """Draws a text beside another: what is only in the one and what is only in the other, by sign and colour."""
+    st.html(f'<div class="word-diff">{"".join(map(_marked, pieces))}</div>')
+
+
 def raw(text: str) -> None:
     """Draws what an upstream said, letter by letter, at most 500 characters of it."""
     st.code(_HIDDEN.sub("", text[:500]), language=None, wrap_lines=True)
@@ -94,6 +101,14 @@ def raw(text: str) -> None:
 
 def _has_right_to_left(text: str) -> bool:
     return any(unicodedata.bidirectional(character) in _RIGHT_TO_LEFT for character in text)
+
+
+def _marked(piece: Piece) -> str:
+    words = escape(_HIDDEN.sub("", piece.text)).replace("\n", "<br>")
+    if piece.change is Change.SAME:
+        return words
+    tag, sign = ("ins", "+") if piece.change is Change.ADDED else ("del", "−")
+    return f"<{tag}><b>{sign}</b>{words}</{tag}>"
 
 
 def _cell(text: str) -> str:

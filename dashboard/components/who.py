@@ -7,6 +7,7 @@ from html import escape
 
 import streamlit as st
 
+from conductor_core.answers import Answer, Exchange
 from dashboard import runtime
 from dashboard.components.identity import Identity, Palette
 
@@ -21,11 +22,23 @@ def name_of(provider: str) -> str:
     return "AUTO" if provider == "auto" else runtime.get_conductor().providers.label(provider)
 
 
-def show(provider: str, model: str) -> None:
-    """`◆ Gemini  gemini-2.5-flash`, the mark in the provider's colour."""
+def side_name(exchange: Exchange, answer: Answer) -> str:
+    """`2 · OpenAI`; of a blind comparison `B`, and after the vote `B · OpenAI`."""
+    side = exchange.side(answer.lane)
+    return side if exchange.hidden else f"{side} · {name_of(answer.provider)}"
+
+
+def hidden(side: str) -> None:
+    """`A`, as high as what takes its place after the vote."""
+    st.html(f'<div class="who"><b>{escape(side)}</b> <small>told after the vote</small></div>')
+
+
+def show(provider: str, model: str, side: str = "") -> None:
+    """`◆ Gemini  gemini-2.5-flash`, the mark in the provider's colour; before it the side it was, if any."""
     look = look_of(provider)
     mark = f'<span style="color:{look.colour}" aria-hidden="true">{look.mark}</span>'
     name, detail = escape(name_of(provider)), escape(model)
+    mark = f"<b>{escape(side)}</b> · {mark}" if side else mark
     st.html(f'<div class="who" title="{detail}">{mark} <b>{name}</b> <small>{detail}</small></div>')
 
 

@@ -48,6 +48,7 @@ facts = st.fixed_dictionaries(
         "waiting_ms": st.floats(0, 1e5),
         "doubt": st.floats(0, 0.9),
         "state": st.sampled_from(["healthy", "degraded", "recovering", "unknown"]),
+        "quality": st.one_of(st.none(), st.floats(0, 2000)),
     }
 )
 worlds = st.lists(facts, min_size=1, max_size=6)
@@ -102,6 +103,37 @@ def test_who_is_worse_in_everything_never_wins(
         completion_price=price * worse + 1e-9,
     )
     assert order(name, bad, good)[0] == "good"
+
+
+@given(worlds, st.sampled_from(SCORED), st.integers(0, 2**32))
+def test_without_ratings_nothing_changes(world: list[dict[str, Any]], name: str, seed: int) -> None:
+    """No term, and scores as if there were no votes; equal ratings change no score either."""
+    bare = [facts | {"quality": None} for facts in world]
+    equal = [facts | {"quality": 1000.0} for facts in world]
+    first, second = (strategy_named(name).rank(candidates(found), JOB, random.Random(seed)) for found in (bare, equal))
+    assert all(found.names == ("time", "cost", "risk") for found in first)
+    assert [(found.candidate.provider, found.score) for found in first] == [
+        (found.candidate.provider, found.score) for found in second
+    ]
+
+
+def test_a_better_model_is_worth_waiting_for() -> None:
+    """400 points are ten answers to one: 0.82 of a failure in `balanced`, nothing in `fastest`."""
+    better, worse = known("better", quality=1200.0, ttft_ms=3_000.0), known("worse", quality=800.0)
+    assert order("balanced", worse, better) == ["better", "worse"]
+    assert order("fastest", worse, better) == ["worse", "better"]
+    found = strategy_named("balanced").rank([better, worse], JOB, random.Random(1))
+    assert found[0].terms["quality"] == 0.0
+    assert found[1].terms["quality"] == pytest.approx(FAILURE_MS * 9 / 11)
+
+
+def test_who_is_not_rated_is_taken_for_the_middle() -> None:
+    """Neither good nor harm, as with an unknown price."""
+    found = strategy_named("balanced").rank(
+        [known("a", quality=1100.0), known("b", quality=900.0), known("c")], JOB, random.Random(1)
+    )
+    terms = {ranked.candidate.provider: ranked.terms["quality"] for ranked in found}
+    assert terms["a"] == 0.0 < terms["c"] < terms["b"]
 
 
 def test_balanced_counts_milliseconds_dollars_and_failures_in_one_currency() -> None:
