@@ -13,7 +13,7 @@ HOST := $(filter localhost 0.% 10.% 127.% 172.% 192.% ::%,$(HOST))
 endif
 ADDRESS = $(if $(HOST),CONDUCTOR_HOST='$(HOST)') $(if $(PORT),CONDUCTOR_PORT='$(PORT)')
 
-.PHONY: help run install test test-long checks lint format bench doctor screenshots lock
+.PHONY: help run install test test-long checks form lint format bench doctor screenshots lock
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -26,9 +26,10 @@ install: ## install again what the dashboard needs
 	@rm -f .venv/installed-run
 	@$(MAKE) --no-print-directory .venv/installed-run
 
+# The types are checked beside the browser's tests, which leave a processor idle; the others measure times.
 test: checks ## format, lint, types and every test, at small counts
 	@$(VENV_PYTHON) -m pytest -m "not e2e"
-	@$(VENV_PYTHON) -m pytest -m e2e
+	@$(VENV_PYTHON) -m mypy & types=$$!; $(VENV_PYTHON) -m pytest -m e2e; tests=$$?; wait $$types && exit $$tests
 
 test-long: ## the same at full counts
 	@CONDUCTOR_TEST_SCALE=$(or $(CONDUCTOR_TEST_SCALE),20) $(MAKE) --no-print-directory test
@@ -36,11 +37,13 @@ test-long: ## the same at full counts
 checks: .venv/installed-dev
 	@$(VENV_PYTHON) -m scripts.browser
 	@$(VENV_PYTHON) -m scripts.postgres
-	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory form
 
-lint: .venv/installed-dev ## format check, lint and types
+form: .venv/installed-dev
 	@$(VENV_PYTHON) -m ruff format --check --quiet .
 	@$(VENV_PYTHON) -m ruff check --quiet .
+
+lint: form ## format check, lint and types
 	@$(VENV_PYTHON) -m mypy
 
 format: .venv/installed-dev ## put every file into its form

@@ -32,7 +32,7 @@ from tests.installation import environment_for
 from tests.killable import Killable, Told, prepared
 from tests.upstream import Plan, Upstream
 
-HISTORIES = 1000 if SCALE >= 20 else 15 * SCALE
+HISTORIES = 1000 if SCALE >= 20 else 4 * SCALE
 STEPS = 15
 
 MANNERS = {

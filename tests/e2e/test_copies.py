@@ -43,3 +43,5 @@ def test_a_chat_in_one_copy_is_on_the_others_health_page(
             expect(health.get_by_text("2 requests ·")).to_be_visible()
             health.goto(second.url)
             expect(health.get_by_role("button", name="Hello there")).to_be_visible()
+            health.close()
+            chat.close()

@@ -58,6 +58,7 @@ def test_a_first_visit_is_still_there_after_a_kill(tmp_path: Path, browser: Brow
         expect(page.get_by_text("How they did")).to_be_visible()
         visit(page, "Health")
         health_shows(page, calls=3)
+        page.close()  # or its next refresh finds no server
 
 
 def health_shows(page: Page, calls: int) -> None:
