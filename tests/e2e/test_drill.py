@@ -34,6 +34,7 @@ def test_one_is_killed_and_comes_back(browser: BrowserContext, tmp_path: Path) -
         page.get_by_role("button", name="End the drill").click()
         expect(page.get_by_text("No calls yet.")).to_be_visible(timeout=WAIT_MS)
         expect(page.get_by_text(MARK)).to_have_count(0)
+        page.close()  # or its next refresh finds no server
 
 
 def _in_a_drill(browser: BrowserContext, health: str) -> Page:
