@@ -208,7 +208,7 @@ def settled(page: Page, name: str) -> None:
     if name in ("chat", "compare"):
         answered(page, 1 if name == "chat" else 3)
     if name == "leaderboard":
-        expect(page.locator(".js-plotly-plot .main-svg:first-child")).to_have_count(4)
+        expect(page.locator(".js-plotly-plot .main-svg:first-child")).to_have_count(4, timeout=WAIT_MS)
     if name == "health":
         page.locator('[data-panel="latency"]').scroll_into_view_if_needed()
         page.locator('[data-panel="latency"] .main-svg').first.wait_for()
