@@ -86,7 +86,8 @@ const against = page =>
     }));
 
 const SECONDS = { ticksuffix: " s", rangemode: "tozero" };
-const COUNTS = { rangemode: "tozero", tickformat: "~s" };
+// Below steps of one "~s" would speak of 500m calls.
+const COUNTS = { rangemode: "tozero", tickformatstops: [{ dtickrange: [null, 0.99], value: "~f" }, { dtickrange: [0.99, null], value: "~s" }] };
 const DOLLARS = { rangemode: "tozero", tickprefix: "$", tickformat: "~r", exponentformat: "none" };
 
 export const PANELS = [
