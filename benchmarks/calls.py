@@ -19,6 +19,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 import httpx
 
 from benchmarks.loopback import own_core, upstream
+from conductor_core import interpreter
 from conductor_core.conductor import Conductor
 from conductor_core.kinds import FinishReason, Source
 from conductor_core.models import ChatMessage, ChatRequest, MessageRole
@@ -31,8 +32,8 @@ MESSAGES = [
     ChatMessage(role=MessageRole.SYSTEM, content="You are a helpful assistant."),
     ChatMessage(role=MessageRole.USER, content="Say something about benchmarks. " * 6),
 ]
-WHOLE = ChatRequest(provider="openai", model="gpt-4.1-mini-words-100", messages=MESSAGES)
-STREAMED = ChatRequest(provider="openai", model="gpt-4.1-mini-words-200", messages=MESSAGES)
+WHOLE = ChatRequest(provider="openai", model="gpt-4.1-mini", messages=MESSAGES)
+STREAMED = ChatRequest(provider="openai", model="gpt-4.1-mini-chunks-200", messages=MESSAGES)
 
 
 class Bare:
@@ -151,6 +152,7 @@ async def measure(base_url: str, rounds: int, calls: int) -> None:
         environment = Environment({origin: {} for origin in Origin} | {Origin.ENVIRONMENT: variables})
         conductor = await Conductor.open(environment)
         bare = Bare(base_url)
+        interpreter.serve()  # as the app is, for both sides
 
         async def ours() -> None:
             assert (await conductor.chat(WHOLE)).content
@@ -190,11 +192,11 @@ async def measure(base_url: str, rounds: int, calls: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=16)
     parser.add_argument("--calls", type=int, default=50)
     options = parser.parse_args()
     own_core(0)
-    with upstream(core=1) as url:
+    with upstream(1, "benchmarks.quick_upstream") as url:
         asyncio.run(measure(f"{url}/v1", options.rounds, options.calls))
 
 

@@ -17,9 +17,9 @@ def own_core(core: int) -> None:
 
 
 @contextmanager
-def upstream(core: int) -> Iterator[str]:
-    """Starts the tests' upstream; yields its address."""
-    command = [sys.executable, "-m", "tests.upstream", "--port", "0"]
+def upstream(core: int, module: str = "tests.upstream") -> Iterator[str]:
+    """Starts the tests' upstream, or another; yields its address."""
+    command = [sys.executable, "-m", module, "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         if hasattr(os, "sched_setaffinity"):

@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _INVISIBLE = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 
 
 def is_clean(text: str) -> bool:
     """Whether `text` holds neither NUL nor lone surrogates, which PostgreSQL, SQLite's `length()` or UTF-8 refuse."""
-    return _UNSTORABLE.search(text) is None
+    return UNSTORABLE.search(text) is None
 
 
 def clean_text(text: str) -> str:
     """Text typed by a person or sent by an upstream, made storable: NUL dropped, lone surrogates replaced by U+FFFD."""
-    return _UNSTORABLE.sub(lambda found: "" if found[0] == "\0" else "\ufffd", text)
+    return UNSTORABLE.sub(lambda found: "" if found[0] == "\0" else "\ufffd", text)
 
 
 def is_blank(text: str) -> bool:

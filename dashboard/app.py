@@ -7,7 +7,6 @@ Streamlit finds the application by reading this file, so `app = st.App(...)` has
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +20,7 @@ if str(FOLDER.parent) not in sys.path:
     # `streamlit run` puts only this folder on the path.
     sys.path.insert(0, str(FOLDER.parent))
 
+from conductor_core import interpreter  # noqa: E402 - needs the path above
 from dashboard import call_downloads, plotly_file  # noqa: E402 - needs the path above
 from dashboard.faults import report_script_error  # noqa: E402 - needs the path above
 from dashboard.guard import Guard  # noqa: E402 - needs the path above
@@ -30,13 +30,8 @@ from dashboard.startup import load_policy, serve_conductor  # noqa: E402 - needs
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """Holds the Conductor open while the server runs."""
-    # Script threads compute while the loop carries streams: hand the interpreter lock over ten times as often.
-    sys.setswitchinterval(0.0005)
     async with serve_conductor():
-        # What is loaded by now stays: keep the collector from walking it after every script run. Collecting it first
-        # would hold up the first page for a tenth of a second and find next to nothing.
-        gc.freeze()
-        gc.enable()
+        interpreter.serve()
         yield
 
 

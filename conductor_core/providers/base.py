@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 from conductor_core import pricing
 from conductor_core.errors import NotConfigured, ProviderError
@@ -20,9 +21,11 @@ DRILL_DIALECT = "drill"
 """The dialect of simulated providers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """A piece of a streamed answer. The last ones carry the finish reason and the usage, with or without text."""
+class Chunk(NamedTuple):
+    """A piece of a streamed answer. The last ones carry the finish reason and the usage, with or without text.
+
+    (A tuple is made in a third of a frozen dataclass's time, and of these there is one per token.)
+    """
 
     text: str = ""
     thinking: str = ""

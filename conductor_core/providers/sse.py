@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from conductor_core.text import UNSTORABLE
+
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -77,7 +79,7 @@ class SurrogateJoiner:
 
     def feed(self, text: str) -> str:
         """`text` with the half kept from before; a high half at its end is kept for the next."""
-        if not self._half and text.isascii() and "\0" not in text:
+        if not self._half and not UNSTORABLE.search(text):
             return text
         text = self._half + text
         self._half = ""

@@ -6,12 +6,12 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from secrets import token_hex
 
 import structlog
 
 from conductor_core.budgets import Reservation
 from conductor_core.errors import ProviderError
+from conductor_core.ids import new_id
 from conductor_core.kinds import FAILURES, CostKind, Fault, FinishReason, Outcome, Source
 from conductor_core.metrics.call import Call
 from conductor_core.metrics.live import LiveMetrics
@@ -96,8 +96,8 @@ class Attempt:
         """
         reserved = reservation.usd if reservation else None
         call = Call(
-            id=token_hex(16),
-            request_id=request_id or token_hex(16),
+            id=new_id(),
+            request_id=request_id or new_id(),
             attempt=number,
             source=Source.DRILL if provider.vendor.simulated else source,
             conversation_id=conversation_id,

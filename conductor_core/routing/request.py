@@ -11,10 +11,10 @@ import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager, suppress
 from functools import cached_property
-from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from conductor_core.errors import ProviderError, StoreError
+from conductor_core.ids import new_id
 from conductor_core.kinds import Fault, Outcome, Source
 from conductor_core.prompt import Prompt
 from conductor_core.providers import BaseProvider, Chunk, Completion
@@ -64,7 +64,7 @@ class Request:
             "conversation_id": conversation_id,
             "lane_id": lane_id,
             "strategy": route.strategy,
-            "request_id": token_hex(16),
+            "request_id": new_id(),
         }
         self._limit = gateway.settings.attempts
         self._deadline: Deadline | None = None

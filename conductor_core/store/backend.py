@@ -31,8 +31,12 @@ class Backend(ABC):
     slow: str
 
     @abstractmethod
-    def begin(self) -> None:
-        """Begins a transaction, on a new connection if the last one was lost."""
+    def begin(self, *, alone: bool = False) -> None:
+        """Begins a transaction, on a new connection if the last one was lost.
+
+        Args:
+            alone: one step is all that will be written before the commit.
+        """
 
     @abstractmethod
     def write(self, statement: Statement, rows: list[Row]) -> None:

@@ -78,7 +78,7 @@ class Postgres(Backend):
         """The slot."""
         return self._slot or 0
 
-    def begin(self) -> None:
+    def begin(self, *, alone: bool = False) -> None:
         """The driver begins a transaction with the first statement."""
         self._connection = self._connected()
         if self._inherits:

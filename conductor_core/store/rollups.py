@@ -30,6 +30,8 @@ PAUSE = 1.0
 
 BATCHES_KEPT = 1000
 
+_MARKED_AT_ONCE = 500  # SQLite before 3.32 takes no more than 999 parameters
+
 QUARTER_MS = 900_000
 HOUR_SECONDS = 3600.0
 DAY_MS = 86_400_000
@@ -119,7 +121,8 @@ class Rollups:
         copy = self._copy()
         save_buckets(connection, copy, added)
         note_batch(connection, copy, {bucket.start // QUARTER_MS for bucket in added if bucket.level == 15})
-        connection.execute(_mark_counted(), [{"of": row.id} for row in found])
+        for start in range(0, len(found), _MARKED_AT_ONCE):
+            connection.execute(_mark_counted(), {"these": [row.id for row in found[start : start + _MARKED_AT_ONCE]]})
         return known
 
     def _number(
@@ -212,7 +215,7 @@ def _uncounted() -> Any:
 
 
 def _mark_counted() -> Any:
-    return update(calls).where(calls.c.id == bindparam("of")).values(counted=int(Counted.YES))
+    return update(calls).where(calls.c.id.in_(bindparam("these", expanding=True))).values(counted=int(Counted.YES))
 
 
 def note_batch(connection: Connection, copy: int, quarters: set[int]) -> None:

@@ -86,9 +86,13 @@ class SQLite(Backend):
             raise
         return backend
 
-    def begin(self) -> None:
-        """Not a deferred one: that fails at once when it reads first and another program wrote meanwhile."""
-        self._connection.execute("BEGIN IMMEDIATE")
+    def begin(self, *, alone: bool = False) -> None:
+        """Not a deferred one: that fails at once when it reads first and another program wrote meanwhile.
+
+        A step alone is a transaction by itself, at two thirds of the price.
+        """
+        if not alone:
+            self._connection.execute("BEGIN IMMEDIATE")
 
     def write(self, statement: Statement, rows: list[Row]) -> None:
         """A statement that fails undoes itself."""
@@ -97,7 +101,8 @@ class SQLite(Backend):
 
     def commit(self) -> None:
         """Commits."""
-        self._connection.execute("COMMIT")
+        if self._connection.in_transaction:
+            self._connection.execute("COMMIT")
 
     def rollback(self) -> None:
         """Undoes what was begun."""

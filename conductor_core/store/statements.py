@@ -27,6 +27,7 @@ class Statement:
 
     Attributes:
         texts: the SQL, executed in order with the same row.
+        is_one_step: a row of it is written by one execution.
         gathers: its rows may be written after later rows of other statements, up to one that `erases`.
         erases: afterwards nothing of what was there may be left in any file.
     """
@@ -35,6 +36,7 @@ class Statement:
         self.texts = texts
         self.gathers = gathers
         self.erases = erases
+        self.is_one_step = len(texts) == 1
         self._values = values
         self._repeated = {1: texts[0]}
 

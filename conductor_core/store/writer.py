@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from conductor_core.errors import StoreError
 from conductor_core.store.backend import Backend
+from conductor_core.store.bell import Bell
 from conductor_core.store.chores import Chore, Work
 from conductor_core.store.saved import Saved, Waiters
 from conductor_core.store.statements import Row, Statement
@@ -54,7 +55,7 @@ class Writer:
         self._capacity = capacity
         self._queue: deque[_Entry] = deque()
         self._waiters = Waiters()
-        self._bell = threading.Event()  # not a SimpleQueue: in 3.11 a short time-out of its `get` can become endless
+        self._bell = Bell()
         self._rest = _AWAKE
         self._hurry = False
         self._refusal = ""
@@ -80,14 +81,16 @@ class Writer:
         """
         saved = Saved(self._waiters)
         if self._refusal or len(self._queue) >= self._capacity:
-            saved.set_exception(StoreError(self._refusal or self._full_sentence()))
+            saved.settle(StoreError(self._refusal or self._full_sentence()))
             return saved
         self._queue.append(_Entry(statement, key, row, saved))
         if not patient:
             self._hurry = True
-        if self._rest == _ASLEEP or (self._rest == _LINGERING and not patient):
-            self._rest = _AWAKE
-            self._bell.set()
+            if self._rest != _AWAKE:
+                self._rest = _AWAKE
+                self._bell.ring()
+        elif self._rest == _ASLEEP:
+            self._bell.ring_in(PATIENCE)
         return saved
 
     @property
@@ -112,7 +115,7 @@ class Writer:
         """Writes what is queued and ends the thread. Rows that can't be written within `timeout` s fail."""
         self._refusal = self._refusal or "Conductor is shutting down: this was not saved."
         self._give_up_at = time.monotonic() + timeout
-        self._bell.set()
+        self._bell.ring()
         self._thread.join()
 
     def _full_sentence(self) -> str:
@@ -210,9 +213,11 @@ class Writer:
 
     def _write(self, batch: list[_Entry]) -> dict[Saved, Exception]:
         refused: dict[Saved, Exception] = {}
+        runs = _runs(batch)
+        one_row = len(runs) == 1 and len({entry.key for entry in batch}) == 1
         try:
-            self._backend.begin()
-            for run in _runs(batch):
+            self._backend.begin(alone=one_row and batch[0].statement.is_one_step)
+            for run in runs:
                 refused |= self._write_run(run)
             self._backend.commit()
         except BaseException:
@@ -257,15 +262,12 @@ class Writer:
 
     def _settle(self, batch: list[_Entry], refused: dict[Saved, Exception]) -> None:
         for entry in batch:
-            if refused and entry.saved in refused:
-                entry.saved.set_exception(refused[entry.saved])
-            else:
-                entry.saved.set_result(None)
+            entry.saved.settle(refused.get(entry.saved) if refused else None)
         self._waiters.wake()
 
     def _fail(self, entries: Iterable[_Entry], sentence: str) -> None:
         for entry in entries:
-            entry.saved.set_exception(StoreError(sentence))
+            entry.saved.settle(StoreError(sentence))
         self._waiters.wake()
 
 

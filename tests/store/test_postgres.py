@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from conductor_core.database_url import parsed
-from conductor_core.errors import DatabaseTooNew, StoreError
+from conductor_core.errors import DatabaseTooNew, NotFound, StoreError
 from conductor_core.kinds import LaneState, Outcome
 from conductor_core.secret import Secret
 from conductor_core.store import postgres as module
@@ -418,4 +418,5 @@ def test_rows_that_refer_to_nothing_are_not_found(open_copy: OpenCopy) -> None:
     store = open_copy()
     lost, kept = store.save_message(answer(fresh_id())), store.save_call(finished())
     kept.result(5)
-    assert "does not exist" in str(lost.exception(5))
+    with pytest.raises(NotFound, match="does not exist"):
+        lost.result(5)

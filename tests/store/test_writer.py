@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -197,12 +198,29 @@ def test_closing_gives_up_in_the_end(desk: Desk) -> None:
     other.close()
 
 
-def test_a_waiter_that_leaves_does_not_stop_the_row(desk: Desk) -> None:
-    """Cancelling a queued row's future does nothing: it is written."""
-    future = desk.save(finished())
-    assert not future.cancel()
+async def test_a_waiter_that_leaves_does_not_stop_the_row(desk: Desk) -> None:
+    """Whoever waits for a queued row may be cancelled: it is written, and the others that wait learn of it."""
+    saved = desk.save(finished())
+
+    async def wait() -> None:
+        await saved
+
+    leaving, staying = asyncio.create_task(wait()), asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    leaving.cancel()
     desk.writer.start()
-    future.result(5)
+    await asyncio.wait_for(staying, 5)
+    assert leaving.cancelled()
+    assert desk.count() == 1
+
+
+def test_a_thread_waits_no_longer_than_it_says(desk: Desk) -> None:
+    """A row that is not committed in time is a time-out; it is written all the same."""
+    saved = desk.save(finished())
+    with pytest.raises(TimeoutError):
+        saved.result(0.01)
+    desk.writer.start()
+    saved.result(5)
     assert desk.count() == 1
 
 
