@@ -4,6 +4,7 @@
 
 SHELL := /bin/sh
 VENV_PYTHON := .venv/bin/python
+PYTEST := $(VENV_PYTHON) -m pytest -n 2 --dist worksteal
 PIP_COMPILE := $(VENV_PYTHON) -m uv pip compile --quiet --universal --generate-hashes --no-strip-extras \
 	--no-emit-index-url --no-emit-find-links --python-version 3.11
 
@@ -26,10 +27,11 @@ install: ## install again what the dashboard needs
 	@rm -f .venv/installed-run
 	@$(MAKE) --no-print-directory .venv/installed-run
 
-# The types are checked beside the browser's tests, which leave a processor idle; the others measure times.
+# Two at a time, since tests wait more than they compute: for servers, for killed processes, for pages. The types are
+# checked beside the browser's tests, which have a process of their own because Playwright keeps a loop of its own.
 test: checks ## format, lint, types and every test, at small counts
-	@$(VENV_PYTHON) -m pytest -m "not e2e"
-	@$(VENV_PYTHON) -m mypy & types=$$!; $(VENV_PYTHON) -m pytest -m e2e; tests=$$?; wait $$types && exit $$tests
+	@$(PYTEST) -m "not e2e"
+	@$(VENV_PYTHON) -m mypy & types=$$!; $(PYTEST) -m e2e; tests=$$?; wait $$types && exit $$tests
 
 test-long: ## the same at full counts
 	@CONDUCTOR_TEST_SCALE=$(or $(CONDUCTOR_TEST_SCALE),20) $(MAKE) --no-print-directory test
