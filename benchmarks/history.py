@@ -256,7 +256,7 @@ def _write(
     places = [NAMES.index(name) for name in COLUMNS]
     whose = [NAMES.index(name) for name in ("provider", "model", "source")]
     added = Columns.of(
-        [tuple(row[place] for place in places) for row in rows],
+        [[row[place] for row in rows] for place in places],
         [numbers[row[whose[0]], row[whose[1]], row[whose[2]]] for row in rows],
     )
     midnight = int(added.started[0]) // DAY_MS * DAY_MS

@@ -18,7 +18,8 @@ from sqlalchemy import Connection, Engine, delete, func, select
 
 from conductor_core.errors import UserError
 from conductor_core.metrics import sketch
-from conductor_core.metrics.rollup import LEVELS, MEASURES, Bucket, Columns, buckets, sums_of
+from conductor_core.metrics.call import COLUMNS
+from conductor_core.metrics.rollup import LEVELS, MEASURES, Bucket, Columns, buckets, by_column, sums_of
 from conductor_core.settings import Environment, Settings
 from conductor_core.store.history import History
 from conductor_core.store.rollups import CALLS, DAY_MS, QUARTER_MS, note_batch, save_buckets
@@ -190,7 +191,7 @@ def _levels(past: History, day: int) -> list[int]:
 def _added_up(past: History, day: int, numbers: dict[tuple[str, ...], int]) -> tuple[dict[Place, Bucket], int]:
     """What a day's calls add up to, and how many they are."""
     rows = past.counted_calls(day, day + DAY_MS)
-    columns = Columns.of([row[3:] for row in rows], [numbers[tuple(row[:3])] for row in rows])
+    columns = Columns.of(by_column(rows, 3 + len(COLUMNS))[3:], [numbers[tuple(row[:3])] for row in rows])
     return {(one.level, one.start, one.series): one for one in buckets(columns)}, len(rows)
 
 

@@ -82,6 +82,11 @@ def requests(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     return sums[..., len(FIELDS) + 1 :: 2]
 
 
+def by_column(rows: Sequence[Sequence[Any]], width: int) -> list[Sequence[Any]]:
+    """Rows of so many values each, column by column."""
+    return list(zip(*rows, strict=True)) if rows else [()] * width
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """Finished calls, column by column; what is not known is NaN.
@@ -103,10 +108,9 @@ class Columns:
         return len(self.started)
 
     @classmethod
-    def of(cls, rows: Sequence[Sequence[Any]], series: Sequence[int]) -> Columns:
-        """Rows of `COLUMNS`."""
-        turned: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
-        column = dict(zip(COLUMNS, turned, strict=True))
+    def of(cls, columns: Sequence[Sequence[Any]], series: Sequence[int]) -> Columns:
+        """What `COLUMNS` says of each call, column by column."""
+        column = dict(zip(COLUMNS, columns, strict=True))
         kinds = np.array([_PLACE[str(end)] for end in column["outcome"]], dtype=np.int64)
         corrects = np.array(column["counted"], dtype=np.int64) == 2
         latency, first = _numbers(column["latency_ms"]), _numbers(column["ttft_ms"])

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from conductor_core.metrics import sketch
+from conductor_core.metrics.call import COLUMNS
 from conductor_core.metrics.cells import Cells, Grouping
 from conductor_core.metrics.reading import read_rollups
-from conductor_core.metrics.rollup import WIDTH, Columns
+from conductor_core.metrics.rollup import WIDTH, Columns, by_column
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -109,7 +110,10 @@ class Names:
 
     def columns(self, rows: Sequence[tuple[Any, ...]]) -> Columns:
         """Rows of `History.counted_calls` or `History.pending_calls`."""
-        return Columns.of([row[3:] for row in rows], [self.number(*row[:3]) for row in rows])
+        columns = by_column(rows, 3 + len(COLUMNS))
+        keys = list(zip(*columns[:3], strict=True))
+        numbers = {key: self.number(*key) for key in set(keys)}
+        return Columns.of(columns[3:], [numbers[key] for key in keys])
 
 
 class Slabs:

@@ -113,11 +113,11 @@ class Rollups:
         return 0.0 if len(found) == BATCH else PAUSE
 
     def _count(self, connection: Connection, found: Sequence[Row[Any]]) -> dict[tuple[str, str, str], int]:
-        from conductor_core.metrics.rollup import Columns, buckets  # numpy: not before the first call ends
+        from conductor_core.metrics.rollup import Columns, buckets, by_column  # numpy: not before the first call ends
 
         known = dict(self._series)
         numbers = [self._number(connection, known, row.provider, row.model, row.source) for row in found]
-        added = buckets(Columns.of([row[4:] for row in found], numbers))
+        added = buckets(Columns.of(by_column(found, 4 + len(COLUMNS))[4:], numbers))
         copy = self._copy()
         save_buckets(connection, copy, added)
         note_batch(connection, copy, {bucket.start // QUARTER_MS for bucket in added if bucket.level == 15})

@@ -23,7 +23,7 @@ NAMES = [field.name for field in fields(Call)]
 def columns(calls: list[Call], counted: int = 1) -> Columns:
     """Calls as they are read from their table."""
     rows = [dict(zip(NAMES, astuple(call), strict=True)) | {"counted": counted} for call in calls]
-    return Columns.of([[row[name] for name in COLUMNS] for row in rows], [0] * len(rows))
+    return Columns.of([[row[name] for row in rows] for name in COLUMNS], [0] * len(rows))
 
 
 def test_every_end_has_its_place() -> None:
