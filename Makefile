@@ -4,7 +4,7 @@
 
 SHELL := /bin/sh
 VENV_PYTHON := .venv/bin/python
-PYTEST := $(VENV_PYTHON) -m pytest -n 2 --dist worksteal
+PYTEST := $(VENV_PYTHON) -m pytest
 PIP_COMPILE := $(VENV_PYTHON) -m uv pip compile --quiet --universal --generate-hashes --no-strip-extras \
 	--no-emit-index-url --no-emit-find-links --python-version 3.11
 
@@ -27,11 +27,13 @@ install: ## install again what the dashboard needs
 	@rm -f .venv/installed-run
 	@$(MAKE) --no-print-directory .venv/installed-run
 
-# Two at a time, since tests wait more than they compute: for servers, for killed processes, for pages. The types are
-# checked beside the browser's tests, which have a process of their own because Playwright keeps a loop of its own.
+# Two at a time, since tests wait more than they compute: for servers, for killed processes, for pages. Those of faults
+# measure times and have the tests to themselves; the browser's have a process of their own, because Playwright keeps a
+# loop of its own.
 test: checks ## format, lint, types and every test, at small counts
-	@$(PYTEST) -m "not e2e"
-	@$(VENV_PYTHON) -m mypy & types=$$!; $(PYTEST) -m e2e; tests=$$?; wait $$types && exit $$tests
+	@$(PYTEST) -n 2 --dist loadfile -m "not e2e" --ignore tests/faults
+	@$(VENV_PYTHON) -m mypy & types=$$!; $(PYTEST) tests/faults; faults=$$?; wait $$types && exit $$faults
+	@$(PYTEST) -n 2 --dist loadfile -m e2e
 
 test-long: ## the same at full counts
 	@CONDUCTOR_TEST_SCALE=$(or $(CONDUCTOR_TEST_SCALE),20) $(MAKE) --no-print-directory test

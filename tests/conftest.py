@@ -23,6 +23,8 @@ _wall = Wall()
 
 def pytest_configure() -> None:
     """Sets up what holds for the whole run, before any test module is imported."""
+    # Two workers whose numerical library spins with two threads each stand in each other's way for minutes.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     set_hypothesis_home_dir(ROOT / ".hypothesis")
     settings.register_profile(
         "conductor",

@@ -1,0 +1,77 @@
+"""What axe finds on every page, in both themes and on a phone's screen: nothing serious."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.conftest import Simulated
+from tests.e2e.reading import answered, copies, opened, send
+
+pytestmark = pytest.mark.e2e
+
+SERIOUS = ("serious", "critical")
+SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
+
+
+def complaints(page: Page, place: str) -> list[str]:
+    """What axe takes for serious, a line each."""
+    found: dict[str, Any] = Axe().run(page).response
+    return [
+        f"{place}: {violation['id']}: {node['any'][0]['message'] if node['any'] else ''} {node['html'][:200]}"
+        for violation in found["violations"]
+        if violation["impact"] in SERIOUS
+        for node in violation["nodes"]
+    ]
+
+
+def chat(page: Page) -> None:
+    send(page, "Rivers")
+    answered(page)
+
+
+def compare(page: Page) -> None:
+    send(page, "Rivers")
+    expect(copies(page).first).to_be_visible()
+
+
+def health(page: Page) -> None:
+    latency = page.locator("[data-panel=latency]")
+    latency.scroll_into_view_if_needed()
+    latency.locator(".xtick").first.wait_for(state="attached")
+
+
+def settled(page: Page) -> None:
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+
+
+PAGES: dict[str, Callable[[Page], None]] = {
+    "Chat": chat,
+    "Compare": compare,
+    "Health": health,
+    "Leaderboard": settled,
+    "Settings": settled,
+}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_axe_finds_nothing_serious(
+    chromium: Browser, simulated: Simulated, size: str, scheme: Literal["light", "dark"]
+) -> None:
+    """Every page as it is when it is used."""
+    width, height = SIZES[size]
+    context = chromium.new_context(color_scheme=scheme, viewport={"width": width, "height": height})
+    page = opened(context, simulated.url)
+    found = []
+    for title, use in PAGES.items():
+        page.goto(simulated.url + ("/" + title.lower() if title != "Chat" else ""))
+        page.get_by_role("heading", name=title, exact=True).wait_for()
+        use(page)
+        found += complaints(page, title)
+    context.close()
+    assert not found, "\n".join(found)
