@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from conductor_core.branches import Step, Tree
 from conductor_core.kinds import CostKind, FinishReason, LaneState, Outcome
 from conductor_core.metrics.call import Call
 from conductor_core.store.records import Conversation, StoredMessage, Vote
@@ -34,6 +35,7 @@ class Answer:
         queued: whether it waits for a place at its provider.
         attempt, attempts: the number of the current attempt from 1, and how many there may be.
         kept: what earlier answers to the same prompt had written before they broke off, oldest first.
+        versions: the ids of all answers to the prompt that can be looked at, oldest first, this one among them.
     """
 
     id: str
@@ -63,6 +65,7 @@ class Answer:
     created_at: int = 0
     setup: dict[str, Any] = field(default_factory=dict)
     kept: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
 
     @property
     def running(self) -> bool:
@@ -82,6 +85,7 @@ class Exchange:
     Attributes:
         order: of the lanes as they were shuffled for a blind comparison; empty when it is not one.
         vote: what somebody thought of the answers.
+        edits: the ids of the prompts in this one's place, oldest first, this one among them.
     """
 
     turn: int
@@ -91,6 +95,7 @@ class Exchange:
     answers: tuple[Answer, ...]
     order: tuple[int, ...] = ()
     vote: Vote | None = None
+    edits: tuple[str, ...] = ()
 
     @property
     def blind(self) -> bool:
@@ -126,22 +131,34 @@ class Running(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """A conversation with everything said in it, and the turn that was running in it when it was read."""
+    """A conversation along the path that is shown, and the turn that was running in it when it was read.
+
+    Attributes:
+        turn: when it is on that path.
+        elsewhere: when it is in another branch.
+        branches: how many paths there are.
+    """
 
     conversation: Conversation
     exchanges: tuple[Exchange, ...]
     turn: Running | None = None
+    elsewhere: Running | None = None
+    branches: int = 1
+
+    @property
+    def end(self) -> str | None:
+        """The id of the message that a next prompt follows."""
+        return self.exchanges[-1].answers[0].id if self.exchanges else None
+
+    @property
+    def first_turn(self) -> int:
+        """The first turn that was sent along last."""
+        return self.exchanges[-1].answers[0].setup.get("first_turn", 0) if self.exchanges else 0
 
     @property
     def hidden(self) -> bool:
         """Whether something in it waits for a blind vote."""
         return any(exchange.hidden for exchange in self.exchanges)
-
-    @property
-    def total_cost(self) -> float | None:
-        """USD of all answers shown, or None when any price is unknown."""
-        costs = [answer.cost_usd for exchange in self.exchanges for answer in exchange.answers if not answer.running]
-        return None if any(cost is None for cost in costs) else sum(cost for cost in costs if cost is not None)
 
 
 def stored_answer(message: StoredMessage, call: Call | None) -> Answer:
@@ -181,35 +198,15 @@ def stored_answer(message: StoredMessage, call: Call | None) -> Answer:
 
 
 def exchanges_of(
-    messages: list[StoredMessage], calls: list[Call], votes: Mapping[int, Vote] = MappingProxyType({})
+    tree: Tree, calls: Sequence[Call], votes: Mapping[int, Vote] = MappingProxyType({})
 ) -> tuple[Exchange, ...]:
-    """Messages in order (turn, lane, version) as exchanges; of several versions of an answer the highest counts.
+    """The path that is shown.
 
     Args:
         votes: by turn.
     """
     by_lane = {call.lane_id: call for call in calls}
-    prompts: dict[int, StoredMessage] = {}
-    answers: dict[int, dict[int, list[StoredMessage]]] = {}
-    for message in messages:
-        if message.role == "user":
-            prompts[message.turn] = message
-        else:
-            answers.setdefault(message.turn, {}).setdefault(message.lane, []).append(message)
-    return tuple(
-        Exchange(
-            turn,
-            prompt.content,
-            prompt.id,
-            prompt.created_at,
-            tuple(_newest(versions, by_lane) for _, versions in sorted(answers[turn].items()))
-            if turn in answers
-            else (_never_begun(prompt),),
-            tuple(prompt.facts.get("order", ())),
-            votes.get(turn),
-        )
-        for turn, prompt in sorted(prompts.items())
-    )
+    return tuple(_exchange(step, tree, by_lane, votes.get(step.prompt.turn)) for step in tree.path())
 
 
 def kept_of(versions: Sequence[StoredMessage], text: str = "") -> tuple[str, ...]:
@@ -218,11 +215,28 @@ def kept_of(versions: Sequence[StoredMessage], text: str = "") -> tuple[str, ...
     return tuple(content for content in partial if not text.startswith(content))
 
 
-def _newest(versions: list[StoredMessage], by_lane: dict[str | None, Call]) -> Answer:
-    *earlier, last = versions
-    return replace(stored_answer(last, by_lane.get(last.id)), kept=kept_of(earlier, last.content))
+def _exchange(step: Step, tree: Tree, by_lane: Mapping[str | None, Call], vote: Vote | None) -> Exchange:
+    prompt = step.prompt
+    answers = [
+        replace(
+            stored_answer(answer, by_lane.get(answer.id)),
+            kept=kept_of([one for one in step.versions[lane] if one.version < answer.version], answer.content),
+            versions=tuple(one.id for one in tree.told(step.versions[lane], answer)),
+        )
+        for lane, answer in sorted(step.answers.items())
+    ]
+    return Exchange(
+        prompt.turn,
+        prompt.content,
+        prompt.id,
+        prompt.created_at,
+        tuple(answers) or (_never_begun(prompt),),
+        tuple(prompt.facts.get("order", ())),
+        vote,
+        tuple(edit.id for edit in step.edits),
+    )
 
 
 def _never_begun(prompt: StoredMessage) -> Answer:
     """In place of an answer: the process was killed between the commit of the prompt and that of its answer's row."""
-    return Answer(f"none-{prompt.id}", 0, "auto", "", LaneState.INTERRUPTED, "", created_at=prompt.created_at)
+    return Answer(prompt.id, 0, "auto", "", LaneState.INTERRUPTED, "", created_at=prompt.created_at)
