@@ -15,6 +15,20 @@ from conductor_core.store.records import Conversation, StoredMessage, Vote
 BROKEN_OFF = frozenset({LaneState.INCOMPLETE, LaneState.STOPPED, LaneState.INTERRUPTED})
 """How an answer ends whose text is a part."""
 
+FIGURES = (
+    "ttft_ms",
+    "latency_ms",
+    "tokens_per_second",
+    "prompt_tokens",
+    "completion_tokens",
+    "thinking_tokens",
+    "cost_usd",
+    "cost_kind",
+    "finish_reason",
+    "request_id",
+)
+"""What an answer has of its call."""
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -162,22 +176,15 @@ class Transcript:
 
 
 def stored_answer(message: StoredMessage, call: Call | None) -> Answer:
-    """The answer behind a stored message and its call row; without a row, one that failed before anything was sent."""
+    """The answer behind a stored message and its call row.
+
+    Without a row, one that failed before anything was sent, or one of a fork, which has its figures with it.
+    """
     failure = message.facts.get("failure")
-    known: dict[str, Any] = {}
     if call is not None:
-        known = {
-            "ttft_ms": call.ttft_ms,
-            "latency_ms": call.latency_ms,
-            "tokens_per_second": call.tokens_per_second,
-            "prompt_tokens": call.prompt_tokens,
-            "completion_tokens": call.completion_tokens,
-            "thinking_tokens": call.thinking_tokens,
-            "cost_usd": call.cost_usd,
-            "cost_kind": call.cost_kind,
-            "finish_reason": call.finish_reason,
-            "request_id": call.request_id,
-        }
+        known = {name: getattr(call, name) for name in FIGURES}
+    else:
+        known = _figures_kept(message.facts.get("figures", {}))
     return Answer(
         id=message.id,
         lane=message.lane,
@@ -195,6 +202,14 @@ def stored_answer(message: StoredMessage, call: Call | None) -> Answer:
         setup=message.facts.get("setup", {}),
         **known,
     )
+
+
+def _figures_kept(figures: Mapping[str, Any]) -> dict[str, Any]:
+    known = {name: figures[name] for name in FIGURES if name in figures}
+    if known:
+        known["cost_kind"] = CostKind(known["cost_kind"])
+        known["finish_reason"] = FinishReason(known["finish_reason"]) if known["finish_reason"] else None
+    return known
 
 
 def exchanges_of(

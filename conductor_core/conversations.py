@@ -16,6 +16,7 @@ from conductor_core.answers import Answer, Transcript, exchanges_of
 from conductor_core.branches import Tree, prompt_of
 from conductor_core.deletions import Deletions
 from conductor_core.errors import ConductorError, ConversationBusy, InvalidRequest, ProviderError, StoreError, UserError
+from conductor_core.forks import check_told, forked
 from conductor_core.kinds import LaneState, Source, Verdict
 from conductor_core.models import MAX_CHARACTERS
 from conductor_core.places import Place
@@ -129,6 +130,25 @@ class Conversations:
         _, tree = await self._read(conversation_id)
         for id, shown in tree.showing(message_id):
             await self._store.show(id, shown)
+
+    async def fork(self, conversation_id: str, answer_id: str) -> str:
+        """Copies the path up to an answer, of a comparison its lane, into a new chat; the original is left as it is.
+
+        Returns the new conversation's id.
+
+        Raises:
+            InvalidRequest: the answer has not ended, or waits for a blind vote.
+            NotFound: no such conversation, or no such message in it.
+        """
+        conversation, tree = await self._read(conversation_id)
+        path = tree.path(answer_id)
+        check_told(path, await asyncio.to_thread(self._store.votes_of, conversation_id))
+        calls = {call.lane_id: call for call in await asyncio.to_thread(self._store.calls_of, conversation_id)}
+        made, messages = forked(conversation, path, answer_id, calls)
+        made.title = self._title(made.title)
+        saved = [self._store.save_conversation(made), *map(self._store.save_message, messages)]
+        await self._committed(saved, "The fork was not made")
+        return made.id
 
     async def expected_cost(
         self, text: str, lanes: Sequence[LaneSetup], *, conversation_id: str | None = None
@@ -283,14 +303,14 @@ class Conversations:
         self._run(turn)
         return turn
 
-    async def _committed(self, saved: Sequence[Saved]) -> None:
+    async def _committed(self, saved: Sequence[Saved], undone: str = "The message was not sent") -> None:
         try:
             async with asyncio.timeout(SAVE_SECONDS):
                 for save in saved:
                     await save
         except TimeoutError as error:
             trouble = self._store.writer.trouble or "The database is busy."
-            raise StoreError(f"{trouble} The message was not sent, because it could not be saved.") from error
+            raise StoreError(f"{trouble} {undone}, because it could not be saved.") from error
 
     def _aim(self, lane: Lane, place: Place, source: Source) -> None:
         """Begins the lane's request; a lane that can't be sent fails with its reason."""

@@ -71,6 +71,15 @@ def edit(prompt_id: str, text: str | None) -> None:
         chat.editing[prompt_id] = text
 
 
+def fork(conversation_id: str, answer_id: str) -> str | None:
+    """Copies the path up to an answer into a new chat; its id, or None with the reason told."""
+    try:
+        return runtime.run(_conversations().fork(conversation_id, answer_id))
+    except UserError as error:
+        state.chat().notice = state.compare().notice = str(error)
+        return None
+
+
 def show(conversation_id: str, message_id: str) -> None:
     """Shows the branch that a message of a chat is in."""
     try:

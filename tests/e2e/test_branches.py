@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.e2e.conftest import Simulated
-from tests.e2e.reading import answered, opened, send
+from tests.e2e.reading import WAIT_MS, answered, choose, opened, send
 
 pytestmark = pytest.mark.e2e
 
@@ -68,4 +68,39 @@ def test_branches_are_made_and_gone_through(
     exported = download.value.path().read_text(encoding="utf-8")
     assert "(2 other branches of this conversation not included)" in exported
     assert "otherwise" not in exported
+    page.close()
+
+
+def test_an_answer_is_forked_and_another_model_goes_on(simulated: Simulated, browser: BrowserContext) -> None:
+    """In the fork; the way back leads to an original that is as it was."""
+    page = opened(browser, simulated.url)
+    choose(page, "OpenAI")
+    send(page, "Rivers of Europe")
+    answered(page)
+    original = page.url
+    page.get_by_role("button", name="Fork", exact=True).click()
+    row = page.get_by_test_id("stSidebar").get_by_role("button", name="Fork of Rivers of Europe", exact=True)
+    expect(row).to_be_visible()
+    expect(page).not_to_have_url(original)
+    answered(page)
+    choose(page, "Anthropic")
+    send(page, "And lakes?")
+    answered(page, 2)
+    expect(thread(page)).to_contain_text("gpt-4.1-mini")
+    expect(thread(page)).to_contain_text("claude-haiku-4-5")
+    page.goto(original)
+    answered(page)
+    expect(thread(page)).not_to_contain_text("And lakes?")
+    page.close()
+
+
+def test_a_lane_of_a_comparison_is_forked_into_a_chat(simulated: Simulated, browser: BrowserContext) -> None:
+    """The Chat page opens it."""
+    page = opened(browser, f"{simulated.url}/compare", "Compare")
+    send(page, "Which lake is the deepest?")
+    expect(page.get_by_role("button", name="Fork", exact=True)).to_have_count(4, timeout=WAIT_MS)
+    page.get_by_role("button", name="Fork", exact=True).nth(1).click()
+    page.get_by_role("heading", name="Chat", exact=True).wait_for()
+    answered(page)
+    expect(thread(page)).to_contain_text("Which lake is the deepest?")
     page.close()

@@ -183,3 +183,40 @@ def test_another_tab_writes_below_what_it_shows(install: Install, upstream: Upst
     answered(resend(page, begin_edit(page, 0), "Other"))
     ask(other, "Second")
     assert prompts(other) == ["First", "Second"]
+
+
+def test_a_fork_is_opened_and_goes_its_own_way(install: Install, upstream: Upstream) -> None:
+    """From an answer in mid-conversation; the original stays as it was."""
+    conductor: Conductor = install(upstream)
+    page = ask(opened("chat"), "First")
+    ask(page, "Second")
+    original = conversation_of(page)
+    [first, _] = [button for button in page.main.button if button.label == "Fork"]
+    first.click().run()
+    assert conversation_of(checked(page, "chat")) != original
+    assert prompts(page) == ["First"]
+    assert "Fork of First" in words(page)
+    ask(page, "Third")
+    assert prompts(page) == ["First", "Third"]
+    assert len(conductor.conversations.transcript(original).exchanges) == 2
+    page.button(key=f"open-{original}").click().run()
+    assert prompts(checked(page, "chat")) == ["First", "Second"]
+
+
+def test_another_model_takes_over_in_mid_conversation(install: Install, upstream: Upstream) -> None:
+    """It gets everything said so far, by whoever it was; each answer says who gave it."""
+    install(upstream)
+    page = opened("chat")
+    page.selectbox[0].select("openai").run()
+    ask(page, "First")
+    page.selectbox[0].select("anthropic").run()
+    ask(page, "Second")
+    asked = upstream.requests[-1]
+    assert asked.model == "claude-haiku-4-5"
+    assert [(m["role"], m["content"]) for m in asked.body["messages"]] == [
+        ("user", "First"),
+        ("assistant", Plan.of("").text),
+        ("user", "Second"),
+    ]
+    assert "<b>OpenAI</b> <small>gpt-4.1-mini</small>" in words(page)
+    assert "<b>Anthropic</b> <small>claude-haiku-4-5</small>" in words(page)
