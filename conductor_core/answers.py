@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from conductor_core.branches import Step, Tree
 from conductor_core.kinds import CostKind, FinishReason, LaneState, Outcome
 from conductor_core.metrics.call import Call
+from conductor_core.metrics.total import NOTHING, Total
 from conductor_core.store.records import Conversation, StoredMessage, Vote
 
 BROKEN_OFF = frozenset({LaneState.INCOMPLETE, LaneState.STOPPED, LaneState.INTERRUPTED})
@@ -151,6 +152,8 @@ class Transcript:
         turn: when it is on that path.
         elsewhere: when it is in another branch.
         branches: how many paths there are.
+        path: what is shown, as it was stored.
+        total: of all branches.
     """
 
     conversation: Conversation
@@ -158,6 +161,8 @@ class Transcript:
     turn: Running | None = None
     elsewhere: Running | None = None
     branches: int = 1
+    path: tuple[Step, ...] = ()
+    total: Total = NOTHING
 
     @property
     def end(self) -> str | None:
@@ -213,15 +218,15 @@ def _figures_kept(figures: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def exchanges_of(
-    tree: Tree, calls: Sequence[Call], votes: Mapping[int, Vote] = MappingProxyType({})
+    path: Sequence[Step], tree: Tree, calls: Sequence[Call], votes: Mapping[int, Vote] = MappingProxyType({})
 ) -> tuple[Exchange, ...]:
-    """The path that is shown.
+    """A path with its facts.
 
     Args:
         votes: by turn.
     """
     by_lane = {call.lane_id: call for call in calls}
-    return tuple(_exchange(step, tree, by_lane, votes.get(step.prompt.turn)) for step in tree.path())
+    return tuple(_exchange(step, tree, by_lane, votes.get(step.prompt.turn)) for step in path)
 
 
 def kept_of(versions: Sequence[StoredMessage], text: str = "") -> tuple[str, ...]:

@@ -13,15 +13,16 @@ from typing import Any
 
 from conductor_core import places
 from conductor_core.answers import Answer, Transcript, exchanges_of
-from conductor_core.branches import Tree, prompt_of
+from conductor_core.branches import Step, Tree, prompt_of
 from conductor_core.deletions import Deletions
 from conductor_core.errors import ConductorError, ConversationBusy, InvalidRequest, ProviderError, StoreError, UserError
 from conductor_core.forks import check_told, forked
 from conductor_core.kinds import LaneState, Source, Verdict
+from conductor_core.metrics.total import total_of
 from conductor_core.models import MAX_CHARACTERS
 from conductor_core.places import Place
 from conductor_core.redaction import Redactor
-from conductor_core.routing.expectation import NEWEST, Expectation, expected_cost
+from conductor_core.routing.expectation import NEWEST, Expectation, Lengths, Outlook, expected_cost, outlook_of
 from conductor_core.routing.gateway import Gateway
 from conductor_core.store.database import Store
 from conductor_core.store.records import Conversation, Vote
@@ -32,6 +33,8 @@ from conductor_core.turns import SAVE_SECONDS, Lane, LaneSetup, Turn, run_lane, 
 from conductor_core.votes import vote_of
 
 TITLE_CHARACTERS = 60
+REMEMBERED_SECONDS = 5.0
+"""So long the usual lengths of answers are taken to be as they were: a box asks while somebody types."""
 
 
 class Conversations:
@@ -44,6 +47,7 @@ class Conversations:
         self._turns: dict[str, Turn] = {}
         self._busy: set[str] = set()
         self._submissions: Submissions[Turn] = Submissions()
+        self._lengths: tuple[float, Lengths] = (-REMEMBERED_SECONDS, {})
         self.deletions = Deletions(store)
 
     async def start_turn(
@@ -164,6 +168,13 @@ class Conversations:
         prompts = [(setup.provider, prompt_of(setup, index, before, text)) for index, setup in enumerate(lanes)]
         return expected_cost(prompts, self._gateway, lengths)
 
+    async def outlook(self, setup: LaneSetup, path: Sequence[Step], characters: int) -> Outlook | None:
+        """What a message of so many characters takes, sent after a path; None while nobody may be asked."""
+        if time.monotonic() - self._lengths[0] > REMEMBERED_SECONDS:
+            self._lengths = time.monotonic(), await asyncio.to_thread(self._store.completion_lengths, NEWEST)
+        # Of a text only its length counts here.
+        return outlook_of(setup.provider, prompt_of(setup, 0, path, "x" * characters), self._gateway, self._lengths[1])
+
     def turn(self, conversation_id: str) -> Turn | None:
         """The turn running in a conversation, if one is."""
         return self._turns.get(conversation_id)
@@ -178,18 +189,15 @@ class Conversations:
         running = {lane.id: lane for lane in turn.lanes} if turn else {}
         conversation = self._store.conversation(conversation_id)
         tree = Tree(self._store.messages(conversation_id))
-        exchanges = exchanges_of(
-            tree,
-            self._store.calls_of(conversation_id),
-            self._store.votes_of(conversation_id) if conversation.kind == "compare" else {},
-        )
-        if turn and exchanges and any(answer.id in running for answer in exchanges[-1].answers):
-            last = exchanges[-1]
-            answers = tuple(_as_it_stands(answer, running.get(answer.id)) for answer in last.answers)
-            return Transcript(
-                conversation, (*exchanges[:-1], replace(last, answers=answers)), turn, branches=tree.branches
-            )
-        return Transcript(conversation, exchanges, elsewhere=turn, branches=tree.branches)
+        path, calls = tuple(tree.path()), self._store.calls_of(conversation_id)
+        votes = self._store.votes_of(conversation_id) if conversation.kind == "compare" else {}
+        exchanges = exchanges_of(path, tree, calls, votes)
+        shown = Transcript(conversation, exchanges, None, None, tree.branches, path, total_of(calls))
+        if not turn or not exchanges or not any(answer.id in running for answer in exchanges[-1].answers):
+            return replace(shown, elsewhere=turn)
+        *earlier, last = exchanges
+        answers = tuple(_as_it_stands(answer, running.get(answer.id)) for answer in last.answers)
+        return replace(shown, exchanges=(*earlier, replace(last, answers=answers)), turn=turn)
 
     async def vote(
         self, conversation_id: str, turn: int, verdict: Verdict, best: int | None = None, tags: Iterable[str] = ()

@@ -39,12 +39,14 @@ class ChatState:
 
     Attributes:
         unfolded: the long conversation that is shown as a whole.
+        drafted: how many characters are in the message box, as far as the browser has told.
         editing: prompts that are being edited, by their ids: how they read by now.
     """
 
     conversation_id: str | None = None
     unfolded: str | None = None
     setup: LaneSetup = field(default_factory=LaneSetup)
+    drafted: int = 0
     editing: dict[str, str] = field(default_factory=dict)
     notice: str = ""
     held: Held | None = None

@@ -33,14 +33,15 @@ def test_of_several_versions_the_last_counts() -> None:
         message(0, "a other", lane=1),
         message(1, "Next"),
     ]
-    first, second = exchanges_of(Tree(messages), [])
+    first, second = exchanges_of(Tree(messages).path(), Tree(messages), [])
     assert (first.prompt, [answer.text for answer in first.answers]) == ("Question", ["a second", "a other"])
     assert second.prompt == "Next"
 
 
 def test_a_prompt_without_any_answer_shows_one_that_was_interrupted() -> None:
     """So that the reader can ask again: a kill came between the commits of the two rows."""
-    [exchange] = exchanges_of(Tree([message(0, "Question")]), [])
+    tree = Tree([message(0, "Question")])
+    [exchange] = exchanges_of(tree.path(), tree, [])
     [answer] = exchange.answers
     assert (answer.state, answer.text, answer.running) == (LaneState.INTERRUPTED, "", False)
 

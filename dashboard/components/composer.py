@@ -10,7 +10,7 @@ import streamlit as st
 from conductor_core.answers import Transcript
 from conductor_core.models import MAX_CHARACTERS
 from dashboard import actions, runtime, state
-from dashboard.components import expectation_line, untrusted
+from dashboard.components import expectation_line, outlook_line, untrusted
 
 
 def chat(chat: state.ChatState, transcript: Transcript | None) -> None:
@@ -20,6 +20,7 @@ def chat(chat: state.ChatState, transcript: Transcript | None) -> None:
         _notice(chat)
         edited = chat.held.instead_of if chat.held else ""
         _key_warning(chat, actions.PROMPT_KEY, partial(actions.send, after=end, instead_of=edited))
+        outlook_line.draw(chat, transcript)
         st.chat_input(
             "Message",
             key=actions.PROMPT_KEY,
