@@ -40,9 +40,11 @@ def fill(home: Path) -> str:
         moment = now - number * 3_600_000
         settings = {"lanes": [{"provider": "auto"}]}
         store.save_conversation(Conversation(name, "chat", f"Conversation {number}", settings, moment, moment))
+    end: str | None = None
     for turn in range(EXCHANGES):
-        prompt = _message(ids[0], turn, MessageRole.USER, f"Question {turn}?", now)
-        answer = _message(ids[0], turn, MessageRole.ASSISTANT, ANSWER, now)
+        prompt = _message(ids[0], turn, MessageRole.USER, f"Question {turn}?", now, end)
+        answer = _message(ids[0], turn, MessageRole.ASSISTANT, ANSWER, now, prompt.id)
+        end = answer.id
         store.save_message(prompt)
         store.save_call(replace(finished(started(turn)), conversation_id=ids[0], lane_id=answer.id, source=Source.CHAT))
         store.save_message(answer)
@@ -50,9 +52,11 @@ def fill(home: Path) -> str:
     return ids[0]
 
 
-def _message(conversation_id: str, turn: int, role: MessageRole, content: str, at: int) -> StoredMessage:
+def _message(
+    conversation_id: str, turn: int, role: MessageRole, content: str, at: int, parent: str | None
+) -> StoredMessage:
     return StoredMessage(
-        os.urandom(16).hex(), conversation_id, turn, 0, 0, role, content, "", LaneState.DONE, {}, at + turn
+        os.urandom(16).hex(), conversation_id, turn, 0, 0, role, content, "", LaneState.DONE, {}, at + turn, parent
     )
 
 

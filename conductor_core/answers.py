@@ -7,12 +7,28 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from conductor_core.branches import Step, Tree
 from conductor_core.kinds import CostKind, FinishReason, LaneState, Outcome
 from conductor_core.metrics.call import Call
+from conductor_core.metrics.total import NOTHING, Total
 from conductor_core.store.records import Conversation, StoredMessage, Vote
 
 BROKEN_OFF = frozenset({LaneState.INCOMPLETE, LaneState.STOPPED, LaneState.INTERRUPTED})
 """How an answer ends whose text is a part."""
+
+FIGURES = (
+    "ttft_ms",
+    "latency_ms",
+    "tokens_per_second",
+    "prompt_tokens",
+    "completion_tokens",
+    "thinking_tokens",
+    "cost_usd",
+    "cost_kind",
+    "finish_reason",
+    "request_id",
+)
+"""What an answer has of its call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +50,7 @@ class Answer:
         queued: whether it waits for a place at its provider.
         attempt, attempts: the number of the current attempt from 1, and how many there may be.
         kept: what earlier answers to the same prompt had written before they broke off, oldest first.
+        versions: the ids of all answers to the prompt that can be looked at, oldest first, this one among them.
     """
 
     id: str
@@ -63,6 +80,7 @@ class Answer:
     created_at: int = 0
     setup: dict[str, Any] = field(default_factory=dict)
     kept: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
 
     @property
     def running(self) -> bool:
@@ -82,6 +100,7 @@ class Exchange:
     Attributes:
         order: of the lanes as they were shuffled for a blind comparison; empty when it is not one.
         vote: what somebody thought of the answers.
+        edits: the ids of the prompts in this one's place, oldest first, this one among them.
     """
 
     turn: int
@@ -91,6 +110,7 @@ class Exchange:
     answers: tuple[Answer, ...]
     order: tuple[int, ...] = ()
     vote: Vote | None = None
+    edits: tuple[str, ...] = ()
 
     @property
     def blind(self) -> bool:
@@ -126,41 +146,50 @@ class Running(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """A conversation with everything said in it, and the turn that was running in it when it was read."""
+    """A conversation along the path that is shown, and the turn that was running in it when it was read.
+
+    Attributes:
+        turn: when it is on that path.
+        elsewhere: when it is in another branch.
+        branches: how many paths there are.
+        path: what is shown, as it was stored.
+        total: of all branches.
+    """
 
     conversation: Conversation
     exchanges: tuple[Exchange, ...]
     turn: Running | None = None
+    elsewhere: Running | None = None
+    branches: int = 1
+    path: tuple[Step, ...] = ()
+    total: Total = NOTHING
+
+    @property
+    def end(self) -> str | None:
+        """The id of the message that a next prompt follows."""
+        return self.exchanges[-1].answers[0].id if self.exchanges else None
+
+    @property
+    def first_turn(self) -> int:
+        """The first turn that was sent along last."""
+        return self.exchanges[-1].answers[0].setup.get("first_turn", 0) if self.exchanges else 0
 
     @property
     def hidden(self) -> bool:
         """Whether something in it waits for a blind vote."""
         return any(exchange.hidden for exchange in self.exchanges)
 
-    @property
-    def total_cost(self) -> float | None:
-        """USD of all answers shown, or None when any price is unknown."""
-        costs = [answer.cost_usd for exchange in self.exchanges for answer in exchange.answers if not answer.running]
-        return None if any(cost is None for cost in costs) else sum(cost for cost in costs if cost is not None)
-
 
 def stored_answer(message: StoredMessage, call: Call | None) -> Answer:
-    """The answer behind a stored message and its call row; without a row, one that failed before anything was sent."""
+    """The answer behind a stored message and its call row.
+
+    Without a row, one that failed before anything was sent, or one of a fork, which has its figures with it.
+    """
     failure = message.facts.get("failure")
-    known: dict[str, Any] = {}
     if call is not None:
-        known = {
-            "ttft_ms": call.ttft_ms,
-            "latency_ms": call.latency_ms,
-            "tokens_per_second": call.tokens_per_second,
-            "prompt_tokens": call.prompt_tokens,
-            "completion_tokens": call.completion_tokens,
-            "thinking_tokens": call.thinking_tokens,
-            "cost_usd": call.cost_usd,
-            "cost_kind": call.cost_kind,
-            "finish_reason": call.finish_reason,
-            "request_id": call.request_id,
-        }
+        known = {name: getattr(call, name) for name in FIGURES}
+    else:
+        known = _figures_kept(message.facts.get("figures", {}))
     return Answer(
         id=message.id,
         lane=message.lane,
@@ -180,36 +209,24 @@ def stored_answer(message: StoredMessage, call: Call | None) -> Answer:
     )
 
 
+def _figures_kept(figures: Mapping[str, Any]) -> dict[str, Any]:
+    known = {name: figures[name] for name in FIGURES if name in figures}
+    if known:
+        known["cost_kind"] = CostKind(known["cost_kind"])
+        known["finish_reason"] = FinishReason(known["finish_reason"]) if known["finish_reason"] else None
+    return known
+
+
 def exchanges_of(
-    messages: list[StoredMessage], calls: list[Call], votes: Mapping[int, Vote] = MappingProxyType({})
+    path: Sequence[Step], tree: Tree, calls: Sequence[Call], votes: Mapping[int, Vote] = MappingProxyType({})
 ) -> tuple[Exchange, ...]:
-    """Messages in order (turn, lane, version) as exchanges; of several versions of an answer the highest counts.
+    """A path with its facts.
 
     Args:
         votes: by turn.
     """
     by_lane = {call.lane_id: call for call in calls}
-    prompts: dict[int, StoredMessage] = {}
-    answers: dict[int, dict[int, list[StoredMessage]]] = {}
-    for message in messages:
-        if message.role == "user":
-            prompts[message.turn] = message
-        else:
-            answers.setdefault(message.turn, {}).setdefault(message.lane, []).append(message)
-    return tuple(
-        Exchange(
-            turn,
-            prompt.content,
-            prompt.id,
-            prompt.created_at,
-            tuple(_newest(versions, by_lane) for _, versions in sorted(answers[turn].items()))
-            if turn in answers
-            else (_never_begun(prompt),),
-            tuple(prompt.facts.get("order", ())),
-            votes.get(turn),
-        )
-        for turn, prompt in sorted(prompts.items())
-    )
+    return tuple(_exchange(step, tree, by_lane, votes.get(step.prompt.turn)) for step in path)
 
 
 def kept_of(versions: Sequence[StoredMessage], text: str = "") -> tuple[str, ...]:
@@ -218,11 +235,28 @@ def kept_of(versions: Sequence[StoredMessage], text: str = "") -> tuple[str, ...
     return tuple(content for content in partial if not text.startswith(content))
 
 
-def _newest(versions: list[StoredMessage], by_lane: dict[str | None, Call]) -> Answer:
-    *earlier, last = versions
-    return replace(stored_answer(last, by_lane.get(last.id)), kept=kept_of(earlier, last.content))
+def _exchange(step: Step, tree: Tree, by_lane: Mapping[str | None, Call], vote: Vote | None) -> Exchange:
+    prompt = step.prompt
+    answers = [
+        replace(
+            stored_answer(answer, by_lane.get(answer.id)),
+            kept=kept_of([one for one in step.versions[lane] if one.version < answer.version], answer.content),
+            versions=tuple(one.id for one in tree.told(step.versions[lane], answer)),
+        )
+        for lane, answer in sorted(step.answers.items())
+    ]
+    return Exchange(
+        prompt.turn,
+        prompt.content,
+        prompt.id,
+        prompt.created_at,
+        tuple(answers) or (_never_begun(prompt),),
+        tuple(prompt.facts.get("order", ())),
+        vote,
+        tuple(edit.id for edit in step.edits),
+    )
 
 
 def _never_begun(prompt: StoredMessage) -> Answer:
     """In place of an answer: the process was killed between the commit of the prompt and that of its answer's row."""
-    return Answer(f"none-{prompt.id}", 0, "auto", "", LaneState.INTERRUPTED, "", created_at=prompt.created_at)
+    return Answer(prompt.id, 0, "auto", "", LaneState.INTERRUPTED, "", created_at=prompt.created_at)

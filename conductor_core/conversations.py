@@ -5,41 +5,36 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from secrets import token_hex
 from typing import Any
 
-from conductor_core.answers import Transcript, exchanges_of, kept_of
+from conductor_core import places
+from conductor_core.answers import Answer, Transcript, exchanges_of
+from conductor_core.branches import Step, Tree, prompt_of
 from conductor_core.deletions import Deletions
 from conductor_core.errors import ConductorError, ConversationBusy, InvalidRequest, ProviderError, StoreError, UserError
+from conductor_core.forks import check_told, forked
 from conductor_core.kinds import LaneState, Source, Verdict
-from conductor_core.models import MAX_CHARACTERS, MessageRole
-from conductor_core.prompt import Message, Prompt
+from conductor_core.metrics.total import total_of
+from conductor_core.models import MAX_CHARACTERS
+from conductor_core.places import Place
 from conductor_core.redaction import Redactor
-from conductor_core.routing.expectation import NEWEST, Expectation, expected_cost
+from conductor_core.routing.expectation import NEWEST, Expectation, Lengths, Outlook, expected_cost, outlook_of
 from conductor_core.routing.gateway import Gateway
 from conductor_core.store.database import Store
-from conductor_core.store.records import Conversation, StoredMessage, Vote
+from conductor_core.store.records import Conversation, Vote
 from conductor_core.store.saved import Saved
 from conductor_core.submissions import Submissions
 from conductor_core.text import clean_text, is_blank
-from conductor_core.turns import SAVE_SECONDS, Begun, Lane, LaneSetup, Turn, run_lane, stored_lane
+from conductor_core.turns import SAVE_SECONDS, Lane, LaneSetup, Turn, run_lane, stored_lane
 from conductor_core.votes import vote_of
 
 TITLE_CHARACTERS = 60
-GO_ON = "Your answer broke off. Go on exactly where it ended, without repeating any of it."
-"""What is sent after an answer that broke off, for it to be continued."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a turn goes: its conversation, everything said before its prompt, and the prompt itself."""
-
-    conversation: Conversation
-    before: list[StoredMessage]
-    prompt: StoredMessage
+REMEMBERED_SECONDS = 5.0
+"""So long the usual lengths of answers are taken to be as they were: a box asks while somebody types."""
 
 
 class Conversations:
@@ -52,6 +47,7 @@ class Conversations:
         self._turns: dict[str, Turn] = {}
         self._busy: set[str] = set()
         self._submissions: Submissions[Turn] = Submissions()
+        self._lengths: tuple[float, Lengths] = (-REMEMBERED_SECONDS, {})
         self.deletions = Deletions(store)
 
     async def start_turn(
@@ -62,79 +58,101 @@ class Conversations:
         conversation_id: str | None = None,
         kind: str = "chat",
         blind: bool = False,
+        after: str | None = None,
+        instead_of: str | None = None,
         idempotency_key: str | None = None,
     ) -> Turn:
         """Sends a prompt to one or more lanes of a conversation, a new one when no id is given.
 
         Returns once the prompt and the call rows are committed; no byte leaves before. The turn then goes on by itself.
+        It is sent with what was said on its path before, and that path is shown from then on.
 
         Args:
             blind: the lanes are shuffled, and who answers is told after a vote.
+            after: the message it follows; when not given, the end of the path that is shown.
+            instead_of: the prompt it is an edit of: it follows what that one does, and that one stays.
             idempotency_key: what is submitted again under the same key within five minutes gets the same turn.
 
         Raises:
             InvalidRequest: nothing to send, or too much of it.
             ConversationBusy: an answer is still running there.
-            NotFound: no such conversation.
+            NotFound: no such conversation, or no such message in it.
         """
         text = _checked(text)
-        if idempotency_key is None:
-            return await self._start(text, lanes, conversation_id, kind, blind=blind)
-        return await self._submissions.once(
-            idempotency_key, lambda: self._start(text, lanes, conversation_id, kind, blind=blind)
-        )
+
+        def start() -> Coroutine[Any, Any, Turn]:
+            order = _shuffled(len(lanes)) if blind and len(lanes) > 1 else []
+            return self._start(text, lanes, conversation_id, kind, order, after, instead_of)
+
+        return await (self._submissions.once(idempotency_key, start) if idempotency_key else start())
 
     async def _start(
-        self, text: str, lanes: Sequence[LaneSetup], conversation_id: str | None, kind: str, *, blind: bool
+        self,
+        text: str,
+        lanes: Sequence[LaneSetup],
+        conversation_id: str | None,
+        kind: str,
+        order: list[int],
+        after: str | None,
+        instead_of: str | None,
     ) -> Turn:
         with self._claimed(conversation_id or token_hex(16)) as claimed:
             now = time.time_ns() // 1_000_000
             if conversation_id:
-                conversation = await asyncio.to_thread(self._store.conversation, conversation_id)
-                history = await asyncio.to_thread(self._store.messages, conversation_id)
+                conversation, tree = await self._read(conversation_id)
             else:
-                conversation = Conversation(claimed, kind, self._title(text), {}, now, now)
-                history = []
-            prompt = StoredMessage(
-                id=token_hex(16),
-                conversation_id=claimed,
-                turn=history[-1].turn + 1 if history else 0,
-                lane=0,
-                version=0,
-                role=MessageRole.USER,
-                content=text,
-                thinking="",
-                state=LaneState.DONE,
-                facts={"order": _shuffled(len(lanes))} if blind and len(lanes) > 1 else {},
-                created_at=now,
-            )
-            return await self._launch(_Place(conversation, history, prompt), dict(enumerate(lanes)), {})
+                conversation, tree = Conversation(claimed, kind, self._title(text), {}, now, now), Tree([])
+            place = places.of_prompt(text, conversation, tree, after=after, instead_of=instead_of, order=order)
+            return await self._launch(place, dict(enumerate(lanes)))
 
     async def answer_again(
-        self, conversation_id: str, lanes: Mapping[int, LaneSetup], *, going_on: bool = False
+        self, conversation_id: str, lanes: Mapping[int, LaneSetup], *, of: str | None = None, going_on: bool = False
     ) -> Turn:
-        """Answers the last prompt of a conversation once more in the given lanes; the earlier answers stay stored.
+        """Answers a prompt once more in the given lanes; the earlier answers stay, and what was said after them.
 
         Args:
-            going_on: from where each lane's latest answer broke off: its text is kept, and the new one is added to it.
+            of: the answer that is to be given once more, or the prompt; when not given, the last one shown.
+            going_on: from where each lane's answer broke off: its text is kept, and the new one is added to it.
 
         Raises:
             ConversationBusy, NotFound: as `start_turn`.
             InvalidRequest: nothing was asked yet.
         """
         with self._claimed(conversation_id):
-            conversation = await asyncio.to_thread(self._store.conversation, conversation_id)
-            history = await asyncio.to_thread(self._store.messages, conversation_id)
-            if not history:
-                raise InvalidRequest("There is nothing to answer yet. Send a message first.")
-            number = history[-1].turn
-            prompt = next(m for m in history if m.turn == number and m.role == MessageRole.USER)
-            before = [message for message in history if message.turn < number]
-            answers = [m for m in history if m.turn == number and m is not prompt]
+            conversation, tree = await self._read(conversation_id)
             calls = await asyncio.to_thread(self._store.calls_of, conversation_id)
             writers = {call.lane_id: self._gateway.providers.label(call.provider) for call in calls}
-            again = {index: _again(index, answers, writers, going_on=going_on) for index in lanes}
-            return await self._launch(_Place(conversation, before, prompt), lanes, again)
+            place = places.of_answer(of, lanes, conversation, tree, writers, going_on=going_on)
+            return await self._launch(place, lanes)
+
+    async def show(self, conversation_id: str, message_id: str) -> None:
+        """Shows the branch that a message is in; what follows is as it was last shown there.
+
+        Raises:
+            NotFound: no such conversation, or no such message in it.
+        """
+        _, tree = await self._read(conversation_id)
+        for id, shown in tree.showing(message_id):
+            await self._store.show(id, shown)
+
+    async def fork(self, conversation_id: str, answer_id: str) -> str:
+        """Copies the path up to an answer, of a comparison its lane, into a new chat; the original is left as it is.
+
+        Returns the new conversation's id.
+
+        Raises:
+            InvalidRequest: the answer has not ended, or waits for a blind vote.
+            NotFound: no such conversation, or no such message in it.
+        """
+        conversation, tree = await self._read(conversation_id)
+        path = tree.path(answer_id)
+        check_told(path, await asyncio.to_thread(self._store.votes_of, conversation_id))
+        calls = {call.lane_id: call for call in await asyncio.to_thread(self._store.calls_of, conversation_id)}
+        made, messages = forked(conversation, path, answer_id, calls)
+        made.title = self._title(made.title)
+        saved = [self._store.save_conversation(made), *map(self._store.save_message, messages)]
+        await self._committed(saved, "The fork was not made")
+        return made.id
 
     async def expected_cost(
         self, text: str, lanes: Sequence[LaneSetup], *, conversation_id: str | None = None
@@ -145,17 +163,24 @@ class Conversations:
             text: empty while it is not known.
             conversation_id: what was said there before is sent along.
         """
-        before = await asyncio.to_thread(self._store.messages, conversation_id) if conversation_id else []
+        before = (await self._read(conversation_id))[1].path() if conversation_id else []
         lengths = await asyncio.to_thread(self._store.completion_lengths, NEWEST)
-        prompts = [(setup.provider, _prompt(setup, index, before, text)) for index, setup in enumerate(lanes)]
+        prompts = [(setup.provider, prompt_of(setup, index, before, text)) for index, setup in enumerate(lanes)]
         return expected_cost(prompts, self._gateway, lengths)
+
+    async def outlook(self, setup: LaneSetup, path: Sequence[Step], characters: int) -> Outlook | None:
+        """What a message of so many characters takes, sent after a path; None while nobody may be asked."""
+        if time.monotonic() - self._lengths[0] > REMEMBERED_SECONDS:
+            self._lengths = time.monotonic(), await asyncio.to_thread(self._store.completion_lengths, NEWEST)
+        # Of a text only its length counts here.
+        return outlook_of(setup.provider, prompt_of(setup, 0, path, "x" * characters), self._gateway, self._lengths[1])
 
     def turn(self, conversation_id: str) -> Turn | None:
         """The turn running in a conversation, if one is."""
         return self._turns.get(conversation_id)
 
     def transcript(self, conversation_id: str) -> Transcript:
-        """A conversation with everything said in it, running answers as they stand now.
+        """A conversation along the path that is shown, running answers as they stand now.
 
         Raises:
             NotFound: no such conversation.
@@ -163,16 +188,16 @@ class Conversations:
         turn = self._turns.get(conversation_id)
         running = {lane.id: lane for lane in turn.lanes} if turn else {}
         conversation = self._store.conversation(conversation_id)
-        exchanges = exchanges_of(
-            self._store.messages(conversation_id),
-            self._store.calls_of(conversation_id),
-            self._store.votes_of(conversation_id) if conversation.kind == "compare" else {},
-        )
-        if not turn:
-            return Transcript(conversation, exchanges)
-        last = exchanges[-1]
-        answers = tuple(running[a.id].answer() if a.id in running else a for a in last.answers)
-        return Transcript(conversation, (*exchanges[:-1], replace(last, answers=answers)), turn)
+        tree = Tree(self._store.messages(conversation_id))
+        path, calls = tuple(tree.path()), self._store.calls_of(conversation_id)
+        votes = self._store.votes_of(conversation_id) if conversation.kind == "compare" else {}
+        exchanges = exchanges_of(path, tree, calls, votes)
+        shown = Transcript(conversation, exchanges, None, None, tree.branches, path, total_of(calls))
+        if not turn or not exchanges or not any(answer.id in running for answer in exchanges[-1].answers):
+            return replace(shown, elsewhere=turn)
+        *earlier, last = exchanges
+        answers = tuple(_as_it_stands(answer, running.get(answer.id)) for answer in last.answers)
+        return replace(shown, exchanges=(*earlier, replace(last, answers=answers)), turn=turn)
 
     async def vote(
         self, conversation_id: str, turn: int, verdict: Verdict, best: int | None = None, tags: Iterable[str] = ()
@@ -236,6 +261,11 @@ class Conversations:
         await asyncio.gather(*(turn.wait() for turn in turns))
         await self.deletions.close()
 
+    async def _read(self, conversation_id: str) -> tuple[Conversation, Tree]:
+        """Raises `NotFound`."""
+        conversation = await asyncio.to_thread(self._store.conversation, conversation_id)
+        return conversation, Tree(await asyncio.to_thread(self._store.messages, conversation_id))
+
     async def _end(self, conversation_id: str) -> None:
         turn = self._turns.get(conversation_id)
         if turn:
@@ -256,22 +286,17 @@ class Conversations:
         finally:
             self._busy.discard(conversation_id)
 
-    async def _launch(
-        self, place: _Place, setups: Mapping[int, LaneSetup], again: Mapping[int, tuple[int, Begun]]
-    ) -> Turn:
+    async def _launch(self, place: Place, setups: Mapping[int, LaneSetup]) -> Turn:
         """Saves the prompt, the answers as far as they are and the call rows; then lets the lanes run."""
         prompt = place.prompt
-        first = (0, Begun())
-        lanes = [
-            Lane(token_hex(16), index, version, setup, begun)
-            for index, setup in setups.items()
-            for version, begun in [again.get(index, first)]
-        ]
+        lanes = [Lane(token_hex(16), index, setup, place.begun.get(index)) for index, setup in setups.items()]
         turn = Turn(prompt.conversation_id, prompt.turn, prompt.content, prompt.id, lanes, prompt.created_at)
         source = Source.COMPARE if place.conversation.kind == "compare" else Source.CHAT
         place.conversation.updated_at = time.time_ns() // 1_000_000
         place.conversation.settings = {"lanes": _all_setups(place.conversation, setups)}
-        saved = [self._store.save_conversation(place.conversation), self._store.save_message(prompt)]
+        saved = [self._store.save_conversation(place.conversation)]
+        saved += [self._store.save_message(message) for message in (place.missing, prompt) if message]
+        saved += [self._store.show(id, shown) for id, shown in place.showing]
         for lane in lanes:
             self._aim(lane, place, source)
             saved.append(self._store.save_message(stored_lane(lane, turn, lane.state)))
@@ -286,18 +311,18 @@ class Conversations:
         self._run(turn)
         return turn
 
-    async def _committed(self, saved: Sequence[Saved]) -> None:
+    async def _committed(self, saved: Sequence[Saved], undone: str = "The message was not sent") -> None:
         try:
             async with asyncio.timeout(SAVE_SECONDS):
                 for save in saved:
                     await save
         except TimeoutError as error:
             trouble = self._store.writer.trouble or "The database is busy."
-            raise StoreError(f"{trouble} The message was not sent, because it could not be saved.") from error
+            raise StoreError(f"{trouble} {undone}, because it could not be saved.") from error
 
-    def _aim(self, lane: Lane, place: _Place, source: Source) -> None:
+    def _aim(self, lane: Lane, place: Place, source: Source) -> None:
         """Begins the lane's request; a lane that can't be sent fails with its reason."""
-        prompt = _prompt(lane.setup, lane.index, place.before, place.prompt.content, lane.begun.text)
+        prompt = prompt_of(lane.setup, lane.index, place.before, place.prompt.content, lane.begun.text)
         try:
             lane.request = self._gateway.begin(
                 lane.setup.provider,
@@ -329,6 +354,10 @@ class Conversations:
             del self._turns[turn.conversation_id]
 
 
+def _as_it_stands(answer: Answer, lane: Lane | None) -> Answer:
+    return replace(lane.answer(), versions=answer.versions) if lane else answer
+
+
 def _shuffled(lanes: int) -> list[int]:
     return random.SystemRandom().sample(range(lanes), lanes)
 
@@ -348,43 +377,6 @@ def _checked(text: str) -> str:
     if len(text) > MAX_CHARACTERS:
         raise InvalidRequest(f"The message has {len(text):,} characters; the limit is {MAX_CHARACTERS:,}.", "message")
     return text
-
-
-def _again(
-    index: int, answers: Sequence[StoredMessage], writers: Mapping[str | None, str], *, going_on: bool
-) -> tuple[int, Begun]:
-    """The version of a lane's next answer, and what there is of it already."""
-    earlier = [answer for answer in answers if answer.lane == index]
-    if not earlier:
-        return 0, Begun()
-    last = earlier[-1]
-    text = last.content if going_on else ""
-    return last.version + 1, Begun(text, writers.get(last.id, ""), kept_of(earlier, text))
-
-
-def _prompt(setup: LaneSetup, index: int, before: Sequence[StoredMessage], text: str, begun: str = "") -> Prompt:
-    """System prompt, all that was said in this lane before (of several answers the latest), and the new message.
-
-    Args:
-        begun: the answer as far as it came, to be gone on with.
-    """
-    latest: dict[tuple[int, str], StoredMessage] = {}
-    for message in before:
-        if message.turn < setup.first_turn:
-            continue
-        if message.role == MessageRole.USER or (message.lane == index and message.content):
-            latest[message.turn, message.role] = message
-    said = [Message.of(message.role, message.content) for message in latest.values()]
-    system = [Message.of(MessageRole.SYSTEM, setup.system)] if setup.system else []
-    asked = [Message.of(MessageRole.USER, text)]
-    if begun:
-        asked += [Message.of(MessageRole.ASSISTANT, begun), Message.of(MessageRole.USER, GO_ON)]
-    return Prompt(
-        messages=(*system, *said, *asked),
-        model=setup.model,
-        temperature=setup.temperature,
-        max_tokens=setup.max_tokens,
-    )
 
 
 def _all_setups(conversation: Conversation, setups: Mapping[int, LaneSetup]) -> list[dict[str, Any]]:

@@ -8,10 +8,13 @@ from conductor_core.answers import Answer, Exchange, Transcript
 
 
 def as_markdown(transcript: Transcript) -> str:
-    """The whole conversation as Markdown, each answer with who gave it. Texts stand exactly as they were written."""
+    """The path that is shown as Markdown, each answer with who gave it. Texts stand exactly as they were written."""
     conversation = transcript.conversation
     started = datetime.fromtimestamp(conversation.created_at / 1000, UTC)
     lines = [f"# {conversation.title}", "", f"{started:%Y-%m-%d %H:%M} UTC", ""]
+    others = transcript.branches - 1
+    if others and conversation.kind == "chat":
+        lines += [f"({others} other {'branches' if others > 1 else 'branch'} of this conversation not included)", ""]
     for exchange in transcript.exchanges:
         lines += ["## You", "", exchange.prompt, ""]
         for answer in exchange.sides:

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from conductor_core.answers import Answer, Exchange, Failure
+from conductor_core.branches import CONTINUES
 from conductor_core.errors import ConductorError, ProviderError
 from conductor_core.kinds import CostKind, FinishReason, LaneState, Outcome
 from conductor_core.metrics.call import SHORTEST_WRITING_MS
@@ -54,11 +55,17 @@ class Begun:
     """What there was of an answer before this one.
 
     Attributes:
-        text: what it goes on from; empty when it starts anew.
+        version: how many answers there were.
+        shown: as `StoredMessage.shown`, for this one to be the one that is shown.
+        continues: the id of the answer it goes on from; empty when it starts anew.
+        text: what that one had written.
         label: who wrote that, as people read it.
         kept: as `Answer.kept`.
     """
 
+    version: int = 0
+    shown: int = 0
+    continues: str = ""
     text: str = ""
     label: str = ""
     kept: tuple[str, ...] = ()
@@ -67,10 +74,9 @@ class Begun:
 class Lane:
     """One answer in progress: its text so far, its state, its figures."""
 
-    def __init__(self, message_id: str, index: int, version: int, setup: LaneSetup, begun: Begun | None = None) -> None:
+    def __init__(self, message_id: str, index: int, setup: LaneSetup, begun: Begun | None = None) -> None:
         self.id = message_id
         self.index = index
-        self.version = version
         self.setup = setup
         self.state = LaneState.WAITING
         self.request: Request | None = None
@@ -284,6 +290,8 @@ def stored_lane(lane: Lane, turn: Turn, state: LaneState) -> StoredMessage:
         facts |= {"provider": lane.setup.provider, "model": lane.setup.model or ""}
     if lane.notices:
         facts["notices"] = list(lane.notices)
+    if lane.begun.continues:
+        facts[CONTINUES] = lane.begun.continues
     if lane.failure:
         facts["failure"] = {
             "sentence": lane.failure.sentence,
@@ -295,13 +303,15 @@ def stored_lane(lane: Lane, turn: Turn, state: LaneState) -> StoredMessage:
         conversation_id=turn.conversation_id,
         turn=turn.number,
         lane=lane.index,
-        version=lane.version,
+        version=lane.begun.version,
         role=MessageRole.ASSISTANT,
         content=lane.text,
         thinking=lane.thinking,
         state=state,
         facts=facts,
         created_at=lane.created_at,
+        parent=turn.prompt_id,
+        shown=lane.begun.shown,
     )
 
 

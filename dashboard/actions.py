@@ -21,27 +21,71 @@ PROMPT_KEY = "prompt"
 PROMPT_FOR_ALL_KEY = "prompt-for-all"
 
 
-def send(text: str, form: str = "", *, checked: bool = False) -> None:
-    """Sends a chat message. A refused one goes back into the box with the reason above it.
+def send(
+    text: str,
+    form: str = "",
+    *,
+    checked: bool = False,
+    after: str | None = None,
+    instead_of: str = "",
+    first_turn: int | None = None,
+) -> None:
+    """Sends a chat message. A refused one goes back into the box, or stays in its own, with the reason told.
 
     Args:
         form: what it was submitted with, as it was drawn; the same text from the same form is one message.
         checked: the person has seen that it holds what looks like a key, and sends it all the same.
+        after: the message it was written below.
+        instead_of: the prompt it is an edit of.
+        first_turn: with `instead_of`, the first turn that was sent along with that one.
     """
     chat = state.chat()
-    if not checked and _held(chat, text):
+    if not checked and _held(chat, text, instead_of):
         return
     chat.held = None
+    setup = chat.setup if first_turn is None else chat.setup.model_copy(update={"first_turn": first_turn})
     try:
         turn = runtime.run(
             _conversations().start_turn(
-                text, [chat.setup], conversation_id=chat.conversation_id, idempotency_key=_submission(form, text)
+                text,
+                [setup],
+                conversation_id=chat.conversation_id,
+                after=after,
+                instead_of=instead_of or None,
+                idempotency_key=_submission(form, text),
             )
         )
     except UserError as error:
-        _give_back(chat, PROMPT_KEY, text, str(error))
+        _return(chat, PROMPT_KEY, text, instead_of, str(error))
         return
+    chat.editing.pop(instead_of, None)
     open_conversation(turn.conversation_id)
+
+
+def edit(prompt_id: str, text: str | None) -> None:
+    """Begins to edit a prompt, or notes how it reads by now; None: leaves it as it was sent."""
+    chat = state.chat()
+    if text is None:
+        chat.editing.pop(prompt_id, None)
+    else:
+        chat.editing[prompt_id] = text
+
+
+def fork(conversation_id: str, answer_id: str) -> str | None:
+    """Copies the path up to an answer into a new chat; its id, or None with the reason told."""
+    try:
+        return runtime.run(_conversations().fork(conversation_id, answer_id))
+    except UserError as error:
+        state.chat().notice = state.compare().notice = str(error)
+        return None
+
+
+def show(conversation_id: str, message_id: str) -> None:
+    """Shows the branch that a message of a chat is in."""
+    try:
+        runtime.run(_conversations().show(conversation_id, message_id))
+    except UserError as error:
+        state.chat().notice = str(error)
 
 
 def send_to_all(text: str, form: str = "", *, checked: bool = False) -> None:
@@ -62,7 +106,7 @@ def send_to_all(text: str, form: str = "", *, checked: bool = False) -> None:
             )
         )
     except UserError as error:
-        _give_back(compare, PROMPT_FOR_ALL_KEY, text, str(error))
+        _return(compare, PROMPT_FOR_ALL_KEY, text, "", str(error))
         return
     open_comparison(turn.conversation_id)
 
@@ -80,26 +124,29 @@ def masked(text: str) -> str:
 def give_back(page: state.ChatState | state.CompareState, key: str) -> None:
     """Puts a held message back into its box."""
     if page.held:
-        _give_back(page, key, page.held.text, "")
+        _return(page, key, page.held.text, page.held.instead_of, "")
     page.held = None
 
 
-def answer_again(conversation_id: str, lanes: Mapping[int, LaneSetup], *, going_on: bool = False) -> None:
-    """Has the last prompt answered once more, or an answer that broke off continued.
+def answer_again(
+    conversation_id: str, lanes: Mapping[int, LaneSetup], *, of: str | None = None, going_on: bool = False
+) -> None:
+    """Has a prompt answered once more, or an answer that broke off continued.
 
     What was left out of the prompt stays left out from then on.
+
+    Args:
+        of: the answer that was there, or its prompt; None: the last one.
     """
     chat, compare = state.chat(), state.compare()
     try:
-        runtime.run(_conversations().answer_again(conversation_id, lanes, going_on=going_on))
+        runtime.run(_conversations().answer_again(conversation_id, lanes, of=of, going_on=going_on))
     except UserError as error:
         chat.notice = compare.notice = str(error)
         return
-    for index, setup in lanes.items():
-        since = {"first_turn": setup.first_turn}
-        if conversation_id == chat.conversation_id:
-            chat.setup = chat.setup.model_copy(update=since)
-        elif conversation_id == compare.comparison_id:
+    if conversation_id == compare.comparison_id:
+        for index, setup in lanes.items():
+            since = {"first_turn": setup.first_turn}
             compare.lanes[index] = compare.lanes[index].model_copy(update=since)
 
 
@@ -217,14 +264,18 @@ def _submission(form: str, text: str) -> str | None:
     return f"{form}-{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}" if form else None
 
 
-def _held(page: state.ChatState | state.CompareState, text: str) -> bool:
+def _held(page: state.ChatState | state.CompareState, text: str, instead_of: str = "") -> bool:
     kind = looks_like_key(text)
-    page.held = state.Held(text, kind) if kind else None
+    page.held = state.Held(text, kind, instead_of) if kind else None
     return kind is not None
 
 
-def _give_back(page: state.ChatState | state.CompareState, key: str, text: str, reason: str) -> None:
-    st.session_state[key] = text
+def _return(page: state.ChatState | state.CompareState, key: str, text: str, instead_of: str, reason: str) -> None:
+    """Puts what was not sent back where it was written."""
+    if isinstance(page, state.ChatState) and instead_of:
+        page.editing[instead_of] = text
+    else:
+        st.session_state[key] = text
     page.notice = reason
 
 

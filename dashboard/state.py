@@ -22,10 +22,15 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A message that waits for the person's word, because it holds what looks like a key."""
+    """A message that waits for the person's word, because it holds what looks like a key.
+
+    Attributes:
+        instead_of: the prompt it is an edit of, if it is one.
+    """
 
     text: str
     kind: str
+    instead_of: str = ""
 
 
 @dataclass(slots=True)
@@ -34,11 +39,15 @@ class ChatState:
 
     Attributes:
         unfolded: the long conversation that is shown as a whole.
+        drafted: how many characters are in the message box, as far as the browser has told.
+        editing: prompts that are being edited, by their ids: how they read by now.
     """
 
     conversation_id: str | None = None
     unfolded: str | None = None
     setup: LaneSetup = field(default_factory=LaneSetup)
+    drafted: int = 0
+    editing: dict[str, str] = field(default_factory=dict)
     notice: str = ""
     held: Held | None = None
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from conductor_core.answers import Answer, Exchange, Transcript, exchanges_of, stored_answer
+from conductor_core.answers import exchanges_of, stored_answer
+from conductor_core.branches import Tree
 from conductor_core.kinds import CostKind, FinishReason, LaneState, Outcome, Source
 from conductor_core.metrics.call import Call
 from conductor_core.models import MessageRole
-from conductor_core.store.records import Conversation, StoredMessage
+from conductor_core.store.records import StoredMessage
 
 
 def message(turn: int, content: str, lane: int = 0, version: int = 0, **facts: object) -> StoredMessage:
     role = MessageRole.ASSISTANT if facts or lane or version or content.startswith("a") else MessageRole.USER
+    parent = f"{turn}user00" if role is MessageRole.ASSISTANT else f"{turn - 1}assistant01" if turn else None
     name = f"{turn}{role}{lane}{version}"
-    return StoredMessage(name, "c", turn, lane, version, role, content, "", LaneState.DONE, facts, 5)
+    return StoredMessage(name, "c", turn, lane, version, role, content, "", LaneState.DONE, facts, 5, parent)
 
 
 def call(lane_id: str, **changes: object) -> Call:
@@ -31,14 +33,15 @@ def test_of_several_versions_the_last_counts() -> None:
         message(0, "a other", lane=1),
         message(1, "Next"),
     ]
-    first, second = exchanges_of(messages, [])
+    first, second = exchanges_of(Tree(messages).path(), Tree(messages), [])
     assert (first.prompt, [answer.text for answer in first.answers]) == ("Question", ["a second", "a other"])
     assert second.prompt == "Next"
 
 
 def test_a_prompt_without_any_answer_shows_one_that_was_interrupted() -> None:
     """So that the reader can ask again: a kill came between the commits of the two rows."""
-    [exchange] = exchanges_of([message(0, "Question")], [])
+    tree = Tree([message(0, "Question")])
+    [exchange] = exchanges_of(tree.path(), tree, [])
     [answer] = exchange.answers
     assert (answer.state, answer.text, answer.running) == (LaneState.INTERRUPTED, "", False)
 
@@ -79,19 +82,6 @@ def test_a_failure_keeps_its_kind() -> None:
     answer = stored_answer(message(0, "", failure=failure), call("x"))
     assert answer.failure
     assert answer.failure.kind is Outcome.RATE_LIMITED
-
-
-def test_one_unknown_price_makes_the_total_unknown() -> None:
-    """Never a sum that leaves something out; what still runs is not counted."""
-
-    def total(*answers: Answer) -> float | None:
-        exchange = Exchange(0, "q", "p", 0, answers)
-        return Transcript(Conversation("c", "chat", "t", {}, 0, 0), (exchange,)).total_cost
-
-    done = Answer("a", 0, "openai", "m", LaneState.DONE, "", cost_usd=0.5)
-    assert total(done, replace(done, cost_usd=0.25)) == 0.75
-    assert total(done, replace(done, cost_usd=None)) is None
-    assert total(done, replace(done, state=LaneState.STREAMING, cost_usd=None)) == 0.5
 
 
 def test_a_rate_needs_time_to_be_one() -> None:

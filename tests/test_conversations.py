@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from conductor_core.branches import GO_ON
 from conductor_core.conductor import Conductor
-from conductor_core.conversations import GO_ON, title_of
+from conductor_core.conversations import title_of
 from conductor_core.errors import ConversationBusy, InvalidRequest, NotFound, StoreError
 from conductor_core.kinds import CostKind, LaneState, Outcome, Source
 from conductor_core.models import MAX_CHARACTERS
+from conductor_core.secret import Secret
 from conductor_core.turns import LaneSetup, Turn
 from tests.installation import installation
 from tests.store.rows import conversation, message
@@ -361,3 +363,124 @@ async def test_a_message_that_was_refused_unsaved_is_no_running_answer(
     again = await conductor.conversations.answer_again(saved.id, {0: lane()})
     await again.wait()
     assert len(upstream.requests) == 1
+
+
+async def said(conductor: Conductor, text: str, conversation_id: str | None = None, **place: str) -> Turn:
+    """A prompt that was answered."""
+    turn = await conductor.conversations.start_turn(text, [lane()], conversation_id=conversation_id, **place)  # type: ignore[arg-type]  # where it goes
+    await turn.wait()
+    return turn
+
+
+def shown(conductor: Conductor, conversation_id: str) -> list[str]:
+    return [exchange.prompt for exchange in conductor.conversations.transcript(conversation_id).exchanges]
+
+
+def sent(upstream: Upstream) -> list[str]:
+    """What the last request said on the person's side."""
+    return [m["content"] for m in upstream.last.body["messages"] if m["role"] == "user"]
+
+
+async def test_an_edit_is_sent_with_what_was_before_it_alone(
+    tmp_path: Path, upstream: Upstream, database_url: Secret | None
+) -> None:
+    """The old branch stays, and which of them is shown outlasts a restart; later messages follow the shown one."""
+    where = {"CONDUCTOR_DATABASE_URL": database_url.reveal()} if database_url else {}
+    async with installation(tmp_path, upstream, **where) as conductor:
+        first = await said(conductor, "First")
+        id = first.conversation_id
+        second = await said(conductor, "Second", id)
+        await said(conductor, "Third", id)
+        await said(conductor, "Second, otherwise", id, instead_of=second.prompt_id)
+        assert sent(upstream) == ["First", "Second, otherwise"]
+        assert shown(conductor, id) == ["First", "Second, otherwise"]
+        exchange = conductor.conversations.transcript(id).exchanges[1]
+        assert exchange.edits == (second.prompt_id, exchange.prompt_id)
+        await conductor.conversations.show(id, second.prompt_id)
+    async with installation(tmp_path, upstream, **where) as conductor:
+        assert shown(conductor, id) == ["First", "Second", "Third"]
+        await said(conductor, "Fourth", id)
+        assert sent(upstream) == ["First", "Second", "Third", "Fourth"]
+        edit = await said(conductor, "First, otherwise", id, instead_of=first.prompt_id)
+        assert sent(upstream) == shown(conductor, id) == ["First, otherwise"]
+        assert conductor.conversations.transcript(id).branches == 3
+        assert conductor.conversations.transcript(id).end == edit.lanes[0].id
+
+
+async def test_an_answer_in_mid_conversation_is_given_again(conductor: Conductor, upstream: Upstream) -> None:
+    """By another provider, from what was before it; what followed the first answer stays with that."""
+    first = await said(conductor, "First")
+    id, answer = first.conversation_id, first.lanes[0].id
+    await said(conductor, "Second", id)
+    again = await conductor.conversations.answer_again(id, {0: lane("any words 3", "anthropic")}, of=answer)
+    await again.wait()
+    assert sent(upstream) == ["First"]
+    [exchange] = conductor.conversations.transcript(id).exchanges
+    assert exchange.answers[0].versions == (answer, again.lanes[0].id)
+    assert exchange.answers[0].text == Plan.of("words-3").text
+    await said(conductor, "Second, after the other", id)
+    assert upstream.last.body["messages"][1]["content"] == Plan.of("words-3").text
+    await conductor.conversations.show(id, answer)
+    assert shown(conductor, id) == ["First", "Second"]
+
+
+async def test_a_message_follows_what_its_writer_saw(conductor: Conductor, upstream: Upstream) -> None:
+    """Another tab has gone on or elsewhere meanwhile: it is sent with what stood above it, and that is shown then."""
+    first = await said(conductor, "First")
+    id, answer = first.conversation_id, first.lanes[0].id
+    await said(conductor, "Second", id)
+    await said(conductor, "First, otherwise", id, instead_of=first.prompt_id)
+    await said(conductor, "Second, from the first tab", id, after=answer)
+    assert sent(upstream) == shown(conductor, id) == ["First", "Second, from the first tab"]
+    with pytest.raises(NotFound):
+        await said(conductor, "Third", id, after="nobody")
+
+
+async def test_an_answer_runs_on_while_another_branch_is_looked_at(conductor: Conductor) -> None:
+    """It is told that it runs elsewhere, the choice made meanwhile holds, and its end is saved in its own branch."""
+    first = await said(conductor, "First")
+    id = first.conversation_id
+    running = await conductor.conversations.start_turn(
+        "First, otherwise", [lane("any stall 2")], conversation_id=id, instead_of=first.prompt_id
+    )
+    assert conductor.conversations.transcript(id).turn is running
+    await until(lambda: running.lanes[0].text, running)
+    await conductor.conversations.show(id, first.prompt_id)
+    transcript = conductor.conversations.transcript(id)
+    assert (transcript.turn, transcript.elsewhere) == (None, running)
+    running.stop()
+    await running.wait()
+    assert shown(conductor, id) == ["First"]
+    await conductor.conversations.show(id, running.prompt_id)
+    [exchange] = conductor.conversations.transcript(id).exchanges
+    assert (exchange.prompt, exchange.answers[0].state) == ("First, otherwise", LaneState.STOPPED)
+
+
+async def test_what_was_continued_is_one_answer(conductor: Conductor) -> None:
+    """Continue is no branch; another answer is."""
+    turn = await conductor.conversations.start_turn("Hello", [lane("any cut 3")])
+    await turn.wait()
+    id = turn.conversation_id
+    whole = await conductor.conversations.answer_again(id, {0: lane("any words 2")}, going_on=True)
+    await whole.wait()
+    assert conductor.conversations.transcript(id).exchanges[0].answers[0].versions == (whole.lanes[0].id,)
+    assert conductor.conversations.transcript(id).branches == 1
+    again = await conductor.conversations.answer_again(id, {0: lane()})
+    await again.wait()
+    assert len(conductor.conversations.transcript(id).exchanges[0].answers[0].versions) == 2
+
+
+async def test_a_message_after_one_that_was_never_answered_leaves_it_answerable(conductor: Conductor) -> None:
+    """What is answered later begins a branch of its own; the message stays where it was written."""
+    saved = replace(conversation(), settings={"lanes": []})
+    prompt = message(saved.id)
+    await conductor.store.save_conversation(saved)
+    await conductor.store.save_message(prompt)
+    await said(conductor, "And?", saved.id, after=prompt.id)
+    assert shown(conductor, saved.id) == [prompt.content, "And?"]
+    again = await conductor.conversations.answer_again(saved.id, {0: lane()}, of=prompt.id)
+    await again.wait()
+    [exchange] = conductor.conversations.transcript(saved.id).exchanges
+    assert len(exchange.answers[0].versions) == 2
+    await conductor.conversations.show(saved.id, exchange.answers[0].versions[0])
+    assert shown(conductor, saved.id) == [prompt.content, "And?"]

@@ -52,3 +52,16 @@ Second
 (empty answer)
 """
     )
+
+
+def test_a_path_of_several_says_so() -> None:
+    """The shown one is exported; how many others there are is told at its head. Of a comparison there is one."""
+    exchanges = (Exchange(0, "Hello", "p", 0, (answer(0, "Hi"),)),)
+
+    def head(kind: str, branches: int) -> list[str]:
+        transcript = Transcript(Conversation("c", kind, "A title", {}, 0, 0), exchanges, branches=branches)
+        return as_markdown(transcript).split("## You")[0].splitlines()[4:]
+
+    assert head("chat", 1) == head("compare", 3) == []
+    assert head("chat", 2) == ["(1 other branch of this conversation not included)", ""]
+    assert head("chat", 3) == ["(2 other branches of this conversation not included)", ""]

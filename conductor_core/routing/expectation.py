@@ -54,6 +54,32 @@ class Expectation:
         return self.high == 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What sending a prompt takes of the model that would be asked.
+
+    Attributes:
+        provider: of AUTO, whom it would ask first.
+        model: empty where the server has its own default.
+        tokens: of the prompt with all that goes along, as we count.
+        answer: tokens its answer is expected to have.
+        window: tokens prompt and answer may have together; None: nobody says.
+        cost: USD of both; None: price unknown, 0: free.
+    """
+
+    provider: str
+    model: str
+    tokens: int
+    answer: int
+    window: int | None
+    cost: float | None
+
+    @property
+    def fits(self) -> bool:
+        """Whether there is room for prompt and answer, as far as is known."""
+        return self.window is None or self.tokens + self.answer <= self.window
+
+
 def expected_cost(prompts: Iterable[tuple[str, Prompt]], gateway: Gateway, lengths: Lengths) -> list[Expectation]:
     """One expectation per prompt that has not been sent. On the event loop; asks nobody and reserves nothing.
 
@@ -62,6 +88,22 @@ def expected_cost(prompts: Iterable[tuple[str, Prompt]], gateway: Gateway, lengt
         lengths: `Store.completion_lengths(NEWEST)`.
     """
     return [_expected(name, prompt, gateway, lengths) for name, prompt in prompts]
+
+
+def outlook_of(name: str, prompt: Prompt, gateway: Gateway, lengths: Lengths) -> Outlook | None:
+    """What a prompt takes that has not been sent; None while nobody may be asked. As `expected_cost` otherwise."""
+    try:
+        provider = gateway.routed(name, prompt).provider
+    except (ProviderError, UserError):
+        return None
+    return Outlook(
+        provider.name,
+        prompt.model or provider.default_model or "",
+        estimate_tokens(prompt.characters),
+        _usual_tokens(provider, prompt, lengths),
+        provider.context_window(prompt.model),
+        _usual_cost(provider, prompt, lengths),
+    )
 
 
 def _expected(name: str, prompt: Prompt, gateway: Gateway, lengths: Lengths) -> Expectation:
@@ -96,7 +138,12 @@ def _usual_cost(provider: BaseProvider, prompt: Prompt, lengths: Lengths) -> flo
     """USD of an answer as long as this model's usually are."""
     if provider.is_free(prompt.model):
         return 0.0
+    tokens = Usage(estimate_tokens(prompt.characters), _usual_tokens(provider, prompt, lengths))
+    return provider.estimate_cost(tokens, prompt.model)
+
+
+def _usual_tokens(provider: BaseProvider, prompt: Prompt, lengths: Lengths) -> int:
+    """How long this model's answers usually are, within what the prompt allows."""
     model = prompt.model or provider.default_model or ""
     usual = round(median(lengths.get((provider.name, model), (SHORT_ANSWER,))))
-    tokens = Usage(estimate_tokens(prompt.characters), min(usual, prompt.max_tokens or usual))
-    return provider.estimate_cost(tokens, prompt.model)
+    return min(usual, prompt.max_tokens or usual)

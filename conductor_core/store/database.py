@@ -335,6 +335,10 @@ class Store:
             self._statements.checkpoint, (content, thinking, state, self.copy, message_id), message_id
         )
 
+    def show(self, message_id: str, shown: int) -> Saved:
+        """Changes which of several messages with one parent is shown."""
+        return self.writer.submit(self._statements.show, (shown, message_id), message_id)
+
     def save_call(self, call: Call) -> Saved:
         """Inserts a call, or updates it: its start and its end are both this.
 

@@ -27,7 +27,12 @@ class Conversation:
 
 @dataclass(slots=True)
 class StoredMessage:
-    """One message or one answer. Fields are the columns of `messages`, in their order; times are UTC in ms."""
+    """One message or one answer. Fields are the columns of `messages`, in their order; times are UTC in ms.
+
+    Attributes:
+        parent: the message it follows: of an answer its prompt, of a prompt the answer before it; None: it comes first.
+        shown: of messages with one parent (and one lane) the one with the highest is shown.
+    """
 
     id: str
     conversation_id: str
@@ -40,6 +45,8 @@ class StoredMessage:
     state: LaneState
     facts: dict[str, Any]
     created_at: int
+    parent: str | None = None
+    shown: int = 0
 
 
 @dataclass(slots=True)

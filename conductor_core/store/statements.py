@@ -100,8 +100,10 @@ class Statements:
             self._finding(TITLE),
         )
         self.save_message = Joint(
-            self._upsert(messages, "id conversation_id turn lane version role created_at"), self._finding(MESSAGE)
+            self._upsert(messages, "id conversation_id turn lane version role created_at parent shown"),
+            self._finding(MESSAGE),
         )
+        self.show = self._update(messages, "shown")
         self.save_incident = self._upsert(incidents, "id kind provider model started_at copy")
         self.save_vote = self._once(votes)
         self.checkpoint = self._update(messages, "content", "thinking", "state", "copy")

@@ -68,15 +68,17 @@ messages = Table(
     metadata,
     Column("id", String(32), primary_key=True),  # of an answer: the lane's id
     Column("conversation_id", String(32), ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
-    Column("turn", Integer, nullable=False),  # 0, 1, 2 … within the conversation
+    Column("turn", Integer, nullable=False),  # 0, 1, 2 … within the conversation, over all its branches
     Column("lane", Integer, nullable=False),  # 0 … of an answer; 0 of the user's message, which all lanes share
-    Column("version", Integer, nullable=False),  # counts the answers of one place; the highest is shown
+    Column("version", Integer, nullable=False),  # counts the answers of one place
     Column("role", String(16), nullable=False),
     Column("content", Text, nullable=False),
     Column("thinking", Text, nullable=False),
     Column("state", String(16), nullable=False),
     Column("facts", JSON, nullable=False),  # receipt, and for a failed answer the error's sentence and detail
     Column("created_at", BigInteger, nullable=False),
+    Column("parent", String(32)),  # what it follows: an answer its prompt, a prompt the answer before it
+    Column("shown", Integer, nullable=False, server_default="0"),  # of those with one parent the highest is shown
     Column("copy", SmallInteger, nullable=False, server_default="0"),  # which copy of the app is writing it
     Index("messages_by_conversation", "conversation_id", "turn", "lane", "version"),
 )

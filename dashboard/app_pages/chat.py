@@ -25,6 +25,6 @@ with st.container(key="thread"):
     else:
         chat_thread.welcome()
 
-composer.chat(chat)
+composer.chat(chat, transcript)
 if transcript:
     seek.point(transcript)

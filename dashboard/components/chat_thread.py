@@ -11,7 +11,7 @@ from conductor_core.errors import NotFound
 from conductor_core.models import Provider
 from dashboard import actions, runtime, state
 from dashboard.components import answer as one
-from dashboard.components import live, untrusted
+from dashboard.components import live, prompt_box, untrusted
 from dashboard.components.answer_choices import choices
 from dashboard.components.who import show
 
@@ -40,6 +40,8 @@ def opened(chat: state.ChatState) -> Transcript | None:
         actions.open_conversation(None)
         chat.notice = "This is a blind comparison that waits for a vote. Open it on Compare."
         return None
+    if found:
+        chat.setup = chat.setup.model_copy(update={"first_turn": found.first_turn})
     return found
 
 
@@ -49,13 +51,18 @@ def draw(transcript: Transcript) -> None:
     if not transcript.exchanges:  # the process was killed before its first message was saved
         return
     *earlier, last = transcript.exchanges
-    for exchange in _unfolded(earlier, conversation_id):
-        _exchange(exchange, conversation_id, again_at=None)
+    unfolded = _unfolded(earlier, conversation_id)
+    turns = [exchange.turn for exchange in transcript.exchanges]
+    runs = transcript.turn or transcript.elsewhere
+    for number, exchange in enumerate(unfolded, 1 + len(earlier) - len(unfolded)):
+        _exchange(exchange, conversation_id, sent=None if runs else turns[:number])
     if transcript.turn:
-        _prompt(last)
-        live.watch(transcript.turn, lambda now: _answer(now.answers[0], conversation_id, again_at=None))
-    else:
-        _exchange(last, conversation_id, again_at=last.turn)
+        prompt_box.draw(last, conversation_id)
+        live.watch(transcript.turn, lambda now: _answer(now.answers[0], conversation_id, sent=None))
+        return
+    _exchange(last, conversation_id, sent=None if runs else turns)
+    if transcript.elsewhere:
+        live.watch(transcript.elsewhere, _elsewhere)
 
 
 def welcome() -> None:
@@ -98,19 +105,18 @@ def _unfolded(earlier: Sequence[Exchange], conversation_id: str) -> Sequence[Exc
     return earlier[folded:]
 
 
-def _exchange(exchange: Exchange, conversation_id: str, *, again_at: int | None) -> None:
-    _prompt(exchange)
+def _exchange(exchange: Exchange, conversation_id: str, *, sent: Sequence[int] | None) -> None:
+    prompt_box.draw(exchange, conversation_id)
     with live.place():
         for answer in exchange.answers[:1]:
-            _answer(answer, conversation_id, again_at=again_at)
+            _answer(answer, conversation_id, sent=sent)
 
 
-def _prompt(exchange: Exchange) -> None:
-    with st.container(key=f"said-{exchange.prompt_id}"):
-        untrusted.markdown(exchange.prompt)
+def _elsewhere(_: Exchange) -> None:
+    st.caption("An answer is being written in another branch.")
 
 
-def _answer(answer: Answer, conversation_id: str, *, again_at: int | None) -> None:
+def _answer(answer: Answer, conversation_id: str, *, sent: Sequence[int] | None) -> None:
     with st.container(key=f"answer-{answer.id}"):
         show(answer.provider, answer.model)
         one.notices(answer)
@@ -119,4 +125,4 @@ def _answer(answer: Answer, conversation_id: str, *, again_at: int | None) -> No
         one.failure(answer)
         one.figures(answer)
         if not answer.running:
-            choices(answer, conversation_id, again_at)
+            choices(answer, conversation_id, sent, branches=True)

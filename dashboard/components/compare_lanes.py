@@ -97,21 +97,21 @@ def draw(transcript: Transcript, compare: state.CompareState) -> None:
     for exchange in earlier:
         _prompt(exchange)
         with live.place():
-            _lanes(exchange, compare, comparison_id, again_at=None)
+            _lanes(exchange, compare, comparison_id, sent=None)
         vote_bar.draw(exchange, comparison_id)
     _prompt(last)
     if transcript.turn:
-        live.watch(transcript.turn, lambda now: _lanes(_with_others(now, last), compare, comparison_id, again_at=None))
+        live.watch(transcript.turn, lambda now: _lanes(_with_others(now, last), compare, comparison_id, sent=None))
         return
     with live.place():
-        _lanes(last, compare, comparison_id, again_at=last.turn)
+        _lanes(last, compare, comparison_id, sent=[exchange.turn for exchange in transcript.exchanges])
     vote_bar.draw(last, comparison_id)
     word_diff.draw(last)
     if not last.hidden:
         lane_summary.draw(last)
 
 
-def _lanes(exchange: Exchange, compare: state.CompareState, comparison_id: str, *, again_at: int | None) -> None:
+def _lanes(exchange: Exchange, compare: state.CompareState, comparison_id: str, *, sent: Sequence[int] | None) -> None:
     names = [side_name(exchange, answer) for answer in exchange.sides]
     for answer, place in zip(exchange.sides, _places(compare, names), strict=True):
         with place, st.container(border=True, height="stretch", key=f"lane-{answer.id}"):
@@ -119,7 +119,7 @@ def _lanes(exchange: Exchange, compare: state.CompareState, comparison_id: str, 
                 _hidden_lane(answer, exchange.side(answer.lane), comparison_id)
             else:
                 side = exchange.side(answer.lane) if exchange.blind else ""
-                _lane(answer, comparison_id, again_at=again_at, side=side)
+                _lane(answer, comparison_id, sent=sent, side=side)
 
 
 def _hidden_lane(answer: Answer, side: str, comparison_id: str) -> None:
@@ -141,7 +141,7 @@ def _hidden_lane(answer: Answer, side: str, comparison_id: str) -> None:
             copy_button(answer.text, key=f"copy-{answer.id}")
 
 
-def _lane(answer: Answer, comparison_id: str, *, again_at: int | None, side: str = "") -> None:
+def _lane(answer: Answer, comparison_id: str, *, sent: Sequence[int] | None, side: str = "") -> None:
     show(answer.provider, f"{answer.model} · temp {answer.setup.get('temperature', 0.7):g}", side)
     with st.container(height=LANE_HEIGHT, border=False, key=f"lane-text-{answer.id}", autoscroll=answer.running):
         one.notices(answer)
@@ -152,7 +152,7 @@ def _lane(answer: Answer, comparison_id: str, *, again_at: int | None, side: str
     if answer.running:
         _stop(answer, comparison_id)
     else:
-        choices(answer, comparison_id, again_at)
+        choices(answer, comparison_id, sent)
 
 
 def _stop(answer: Answer, comparison_id: str) -> None:

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
+from conductor_core.answers import Transcript
 from conductor_core.models import MAX_CHARACTERS
 from dashboard import actions, runtime, state
-from dashboard.components import expectation_line, untrusted
+from dashboard.components import expectation_line, outlook_line, untrusted
 
 
-def chat(chat: state.ChatState) -> None:
-    """The message box of the Chat page."""
+def chat(chat: state.ChatState, transcript: Transcript | None) -> None:
+    """The message box of the Chat page; what is written goes below what is shown."""
+    end = transcript.end if transcript else None
     with st.bottom, st.container(key="composer"):
         _notice(chat)
-        _key_warning(chat, actions.PROMPT_KEY, actions.send)
+        edited = chat.held.instead_of if chat.held else ""
+        _key_warning(chat, actions.PROMPT_KEY, partial(actions.send, after=end, instead_of=edited))
+        outlook_line.draw(chat, transcript)
         st.chat_input(
-            "Message", key=actions.PROMPT_KEY, max_chars=MAX_CHARACTERS, on_submit=_send, args=(actions.new_form(),)
+            "Message",
+            key=actions.PROMPT_KEY,
+            max_chars=MAX_CHARACTERS,
+            on_submit=_send,
+            args=(actions.new_form(), end),
         )
         _stop(chat.conversation_id, "Stop")
 
@@ -43,8 +52,8 @@ def compare(compare: state.CompareState, *, hidden: bool = False) -> None:
         _stop(compare.comparison_id, "Stop all")
 
 
-def _send(form: str) -> None:
-    actions.send(st.session_state[actions.PROMPT_KEY], form)
+def _send(form: str, end: str | None) -> None:
+    actions.send(st.session_state[actions.PROMPT_KEY], form, after=end)
 
 
 def _send_to_all(form: str) -> None:

@@ -11,7 +11,7 @@ from conductor_core.deletions import UNDO_SECONDS
 from conductor_core.export import as_markdown
 from conductor_core.store.records import Conversation
 from dashboard import actions, state
-from dashboard.components import untrusted
+from dashboard.components import outlook_line, untrusted
 from dashboard.files import safe_filename
 
 RENAME, PIN, UNPIN, ARCHIVE, UNARCHIVE, DELETE = "Rename …", "Pin", "Unpin", "Archive", "Unarchive", "Delete …"
@@ -20,7 +20,9 @@ RENAME, PIN, UNPIN, ARCHIVE, UNARCHIVE, DELETE = "Rename …", "Pin", "Unpin", "
 def menu(transcript: Transcript) -> None:
     """A small popover at the top of the page."""
     conversation = transcript.conversation
-    with st.popover("", icon=":material/more_horiz:", key="conversation-menu", help="Rename, export, delete"):
+    with st.popover("", icon=":material/more_horiz:", key="conversation-menu", help="Total, rename, export, delete"):
+        if transcript.total.answers and not transcript.hidden:
+            untrusted.caption(outlook_line.total_words(transcript.total))
         title = st.text_input("Title", conversation.title, max_chars=200, key=f"title-{conversation.id}")
         if title != conversation.title:
             refused = actions.rename(conversation.id, title)

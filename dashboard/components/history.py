@@ -10,7 +10,7 @@ import streamlit as st
 
 from conductor_core.store.records import Conversation
 from conductor_core.store.texts import Hit
-from dashboard import runtime, state
+from dashboard import actions, runtime, state
 from dashboard.components import conversation_menu, seek, untrusted
 from dashboard.components.clock import reader_now, reader_time
 
@@ -122,6 +122,8 @@ def _hits(kind: str, query: str, on_open: OnOpen) -> None:
 
 def _open(hit: Hit, on_open: OnOpen) -> None:
     seek.aim(hit)
+    if hit.message_id and hit.conversation.kind == "chat":
+        actions.show(hit.conversation.id, hit.message_id)
     on_open(hit.conversation.id)
 
 

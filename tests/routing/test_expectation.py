@@ -10,7 +10,7 @@ import pytest
 from conductor_core.conductor import Conductor
 from conductor_core.kinds import Outcome
 from conductor_core.pricing import Usage
-from conductor_core.routing.expectation import Expectation
+from conductor_core.routing.expectation import Expectation, Outlook
 from conductor_core.turns import LaneSetup
 from tests.installation import installation
 from tests.store.rows import finished
@@ -110,3 +110,61 @@ async def test_what_was_said_before_is_paid_for_again(tmp_path: Path, upstream: 
         assert after.high
         assert after.high > alone.high + price(conductor, "openai", 100, 0)
         assert Outcome.OK in {call.outcome for call in conductor.store.recent_calls(5)}
+
+
+@pytest.mark.parametrize("characters", [0, 1, 403])
+@pytest.mark.parametrize("first_turn", [0, 1])
+async def test_an_outlook_is_what_would_be_sent_counted_by_hand(
+    tmp_path: Path, upstream: Upstream, characters: int, first_turn: int
+) -> None:
+    """Every character of the path that goes along, a quarter of them tokens; the answer as long as they usually are."""
+    setup = LaneSetup(provider="openai", system="Be brief.", first_turn=first_turn)
+    async with installation(tmp_path, upstream) as conductor:
+        turn = await conductor.conversations.start_turn("First", [setup])
+        await turn.wait()
+        id = turn.conversation_id
+        edited = await conductor.conversations.start_turn("Not sent along", [setup], conversation_id=id)
+        await edited.wait()
+        turn = await conductor.conversations.start_turn(
+            "Second", [setup], conversation_id=id, instead_of=edited.prompt_id
+        )
+        await turn.wait()
+        transcript = conductor.conversations.transcript(id)
+        found = await conductor.conversations.outlook(setup, transcript.path, characters)
+        texts = ["Be brief.", *(m.content for m in conductor.store.messages(id) if m.turn >= first_turn)]
+        sent = sum(len(text) for text in texts) - len("Not sent along" + edited.lanes[0].text) + characters
+        lengths = sorted(lane.answer().completion_tokens or 0 for lane in (*turn.lanes, *edited.lanes))
+        assert found == Outlook(
+            provider="openai",
+            model="gpt-4.1-mini",
+            tokens=-(-sent // 4),
+            answer=lengths[-1],
+            window=conductor.providers.get("openai").context_window(),
+            cost=price(conductor, "openai", -(-sent // 4), lengths[-1]),
+        )
+        await turn.wait()
+        request = upstream.last.body["messages"]
+        if first_turn == 0:
+            assert [m["content"] for m in request] == ["Be brief.", "First", turn.lanes[0].text, "Second"]
+
+
+async def test_an_outlook_says_what_is_not_known_and_what_does_not_fit(tmp_path: Path, upstream: Upstream) -> None:
+    """To the token; unknown windows fit; while nobody may be asked there is none."""
+    ours = {"VLLM_BASE_URL": f"{upstream.url}/v1", "CONDUCTOR_BUDGETS__ANTHROPIC__DAY": "0"}
+    async with installation(tmp_path, upstream, **ours) as conductor:
+        outlook = conductor.conversations.outlook
+        unknown = await outlook(LaneSetup(provider="vllm", model="m"), [], 10**6)
+        assert unknown
+        assert (unknown.window, unknown.cost, unknown.fits) == (None, None, True)
+        local = LaneSetup(provider="local", max_tokens=48)
+        just, over = await outlook(local, [], 2000 * 4), await outlook(local, [], 2000 * 4 + 1)
+        assert just
+        assert over
+        assert (just.tokens, just.answer, just.window, just.cost, just.fits) == (2000, 48, 2048, 0.0, True)
+        assert (over.tokens, over.fits) == (2001, False)
+        conductor.gateway.router.apply("openai,anthropic", frozenset({"openai", "anthropic"}))
+        auto = await outlook(LaneSetup(), [], 400)
+        assert auto
+        assert (auto.provider, auto.model) == ("openai", "gpt-4.1-mini")
+        conductor.gateway.router.apply("balanced", frozenset({"anthropic"}))
+        assert await outlook(LaneSetup(), [], 400) is None

@@ -7,16 +7,21 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import Engine, create_engine
 
 from conductor_core.database_url import parsed
 from conductor_core.secret import Secret
+from conductor_core.store import migrations
 from conductor_core.store.database import Store
 from conductor_core.store.postgres import Postgres
 from conductor_core.store.sqlite import SQLite
-from conductor_core.store.sqlite_file import writing_engine
+from conductor_core.store.sqlite_file import APPLICATION_ID, prepare_folder, writing_engine
 
 OpenStore = Callable[[], Store]
+DatabaseOf = Callable[[str], Engine]
+"""A revision's number to a database of it."""
 
 
 @pytest.fixture
@@ -67,3 +72,26 @@ def engine(home: Path, database_url: Secret | None) -> Iterator[Engine]:
     )
     yield made
     made.dispose()
+
+
+@pytest.fixture
+def database_of(home: Path, database_url: Secret | None, engine: Engine) -> DatabaseOf:
+    """Makes the database as an earlier revision left it."""
+
+    def made(revision: str) -> Engine:
+        if database_url is None:
+            prepare_folder(home)
+            (home / "conductor.db").touch()
+        with engine.begin() as connection:
+            if database_url is not None:
+                connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+                connection.exec_driver_sql("CREATE SCHEMA public")
+            else:
+                connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+            config = Config()
+            config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+            config.attributes["connection"] = connection
+            command.upgrade(config, revision)
+        return engine
+
+    return made

@@ -5,19 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.config import Config
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
 from conductor_core.kinds import LaneState
-from conductor_core.secret import Secret
-from conductor_core.store import migrations
 from conductor_core.store.database import Store
-from conductor_core.store.sqlite_file import APPLICATION_ID, prepare_folder
 from conductor_core.store.words import finds, fold, terms_of, words_of
-from tests.store.conftest import OpenStore
+from tests.store.conftest import DatabaseOf, OpenStore
 from tests.store.rows import answer, conversation, fresh_id, message
 
 LETTERS = "abÄßΣς京ﾀが😀1½_-'\"*%\\():^&|! \n"
@@ -190,27 +185,9 @@ def test_no_word_of_a_deleted_conversation_stays_in_the_files(file_store: Store,
     assert len(file_store.search("harmless", "chat", 100)) == 40
 
 
-@pytest.fixture
-def before(home: Path, database_url: Secret | None, engine: Engine) -> Engine:
-    """A database of the revision before search."""
-    if database_url is None:
-        prepare_folder(home)
-        (home / "conductor.db").touch()
-    with engine.begin() as connection:
-        if database_url is not None:
-            connection.exec_driver_sql("DROP SCHEMA public CASCADE")
-            connection.exec_driver_sql("CREATE SCHEMA public")
-        else:
-            connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-        config = Config()
-        config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0003")
-    return engine
-
-
-def test_what_was_there_before_search_is_found(before: Engine, open_store: OpenStore) -> None:
+def test_what_was_there_before_search_is_found(database_of: DatabaseOf, open_store: OpenStore) -> None:
     """Titles and messages of an older database, the newest first; an answer its crash cut off too."""
+    before = database_of("0003")
     with before.begin() as connection:
         connection.execute(text("INSERT INTO conversations VALUES ('c', 'chat', 'The Rhine', '{\"lanes\": []}', 1, 1)"))
         row = "INSERT INTO messages VALUES (:id, 'c', :turn, 0, 0, 'user', :said, '', :state, '{}', :turn, 0)"

@@ -38,8 +38,11 @@ def chat(conductor: Conductor, title: str, *said: str, at: int = 1_000) -> str:
     """A stored conversation; its id."""
     made = conversation(title=title, settings={"lanes": [LaneSetup().model_dump()]}, updated_at=at)
     conductor.store.save_conversation(made)
+    end = None
     for turn, text in enumerate(said):
-        conductor.store.save_message(message(made.id, turn=turn, content=text))
+        prompt = message(made.id, turn=turn, content=text, parent=end)
+        conductor.store.save_message(prompt)
+        end = prompt.id
     conductor.store.touch(made.id, at).result(10)
     return made.id
 
