@@ -96,6 +96,7 @@ class Runner:
         self._examiner = Examiner()
         self._requests: set[Request] = set()
         self._workers: list[asyncio.Task[None]] = []
+        self._at_work = [0] * len(self._todo)
         self._held_until = [0.0] * len(self._todo)
         self._holds = [0] * len(self._todo)
         self._given_up = ["" for _ in self._todo]
@@ -189,9 +190,11 @@ class Runner:
             except _Rest as rest:
                 self._todo[lane].appendleft(number)
                 self.pause(str(rest))
+            finally:
+                self._at_work[lane] -= 1
 
     async def _next(self) -> tuple[int, int] | None:
-        """The next cell, prompt by prompt; waits while every lane with cells left is held."""
+        """The next cell; waits while every lane with cells left is held."""
         while not self._reason and self._end is None:
             lanes = [lane for lane, todo in enumerate(self._todo) if todo and not self._given_up[lane]]
             if not lanes:
@@ -199,7 +202,9 @@ class Runner:
             now = time.monotonic()
             free = [lane for lane in lanes if self._held_until[lane] <= now]
             if free:
-                lane = min(free, key=lambda lane: self._todo[lane][0])
+                # The lane with the fewest at work: a slow one does not keep all places to itself.
+                lane = min(free, key=lambda lane: (self._at_work[lane], self._todo[lane][0]))
+                self._at_work[lane] += 1
                 return self._todo[lane].popleft(), lane
             self._stirred.clear()
             with_patience = min(self._held_until[lane] for lane in lanes) - now

@@ -14,7 +14,7 @@ from conductor_core.ids import new_id
 from conductor_core.kinds import CheckKind, RunState
 from conductor_core.prompt_sets.checks import Examiner
 from conductor_core.prompt_sets.figures import LaneFigures, Progress, lanes_of, progress_of
-from conductor_core.prompt_sets.reading import Problem, Row
+from conductor_core.prompt_sets.reading import Reading, Row, read, with_default
 from conductor_core.prompt_sets.runner import Runner
 from conductor_core.prompt_sets.setup import Expected, RunSetup, Size, check_budget, expected_of, prompt_of
 from conductor_core.redaction import Redactor
@@ -61,13 +61,26 @@ class PromptSets:
         self._driven: dict[str, tuple[Runner, asyncio.Task[None]]] = {}
         self._submissions: Submissions[str] = Submissions()
 
-    async def problems(self, rows: Sequence[Row]) -> list[Problem]:
-        """Of which rows the check can't be carried out: a pattern or a schema that is none."""
+    async def read(self, data: bytes | str, name: str = "", check: CheckKind | None = None) -> Reading:
+        """What a file or a pasted text comes to, patterns and schemas looked at, too; nothing is saved.
+
+        Args:
+            name: the file's.
+            check: of rows that name none.
+        """
+        found = await asyncio.to_thread(read, data, name)
+        rows = with_default(found.rows, check)
         examiner = Examiner()
         try:
-            return await examiner.problems(rows)
+            problems = await examiner.problems(rows)
         finally:
             await examiner.close()
+        wrong = {problem.line for problem in problems}
+        return Reading(
+            tuple(row for row in rows if row.line not in wrong),
+            tuple(sorted((*found.problems, *problems), key=lambda problem: problem.line)),
+            found.ignored,
+        )
 
     async def begin(
         self,
