@@ -65,6 +65,7 @@ def choose_saved(set_id: str) -> None:
     sets = state.sets()
     open_run(None)
     sets.source = sets.reading = None
+    sets.keys = []
     sets.saved_set = set_id
 
 
@@ -72,6 +73,7 @@ def choose_others() -> None:
     """Back to where prompts come from; what was pasted is still there."""
     sets = state.sets()
     sets.source = sets.reading = sets.saved_set = None
+    sets.keys, sets.deleting = [], False
     st.session_state[PASTE] = sets.typed
 
 
@@ -138,6 +140,14 @@ def delete(run_id: str) -> None:
     """Deletes a run for good."""
     with suppress(NotFound):  # another tab was faster
         runtime.run(_sets().delete_run(run_id))
+    open_run(None)
+
+
+def delete_set(set_id: str) -> None:
+    """Deletes a set for good, with its runs."""
+    with _saying():
+        runtime.run(_sets().delete_set(set_id))
+    choose_others()
     open_run(None)
 
 

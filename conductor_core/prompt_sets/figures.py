@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from conductor_core.kinds import CellState, CheckResult, CostKind
-from conductor_core.store.set_rows import SetCell, SetRun
+from conductor_core.store.set_rows import SetCell, SetRun, Spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,7 @@ class Progress:
     Attributes:
         ended: cells that ended, of `run.cells`.
         running: cells being asked or judged now.
-        spent: USD of all its calls, running ones with what is held for them.
-        unpriced: calls without a known price.
+        spent: on all its calls, running ones with what is held for them.
         again: cells that were cut off by Conductor's end and asked again: so many may have been billed twice.
         cut_off: cells that were cut off and wait to be asked again.
         seconds_left: None when it does not run, or nobody can tell yet.
@@ -68,14 +67,13 @@ class Progress:
     ended: int
     running: int
     failed: int
-    spent: float
-    unpriced: int
+    spent: Spent
     again: int
     cut_off: int
     seconds_left: float | None
 
 
-def progress_of(run: SetRun, cells: Sequence[SetCell], spent: tuple[float, int], now: int) -> Progress:
+def progress_of(run: SetRun, cells: Sequence[SetCell], spent: Spent, now: int) -> Progress:
     """How far a run is at `now` (UTC ms), going on as fast as since it last began."""
     ended = sum(cell.state.ended for cell in cells)
     lately = sum(cell.state.ended and (cell.ended_at or 0) >= run.resumed_at for cell in cells)
@@ -87,8 +85,7 @@ def progress_of(run: SetRun, cells: Sequence[SetCell], spent: tuple[float, int],
         ended=ended,
         running=sum(cell.state in (CellState.RUNNING, CellState.JUDGING) for cell in cells),
         failed=sum(cell.state is CellState.FAILED for cell in cells),
-        spent=spent[0],
-        unpriced=spent[1],
+        spent=spent,
         again=sum(bool(cell.interruptions) for cell in cells) - cut,
         cut_off=cut,
         seconds_left=(run.cells - ended) * passed / lately / 1000 if goes else None,

@@ -145,7 +145,7 @@ class PromptSets:
         prompts, cells, spent = await asyncio.to_thread(
             lambda: (self._rows.prompts(run.set_id), self._rows.grid(run_id), self._rows.spent(run_id))
         )
-        runner = Runner(run, prompts, cells, spent[0], self._store, self._gateway)
+        runner = Runner(run, prompts, cells, spent.usd, self._store, self._gateway)
         task = asyncio.create_task(runner.drive())
         self._driven[run_id] = runner, task
         task.add_done_callback(lambda _: self._forget(run_id, runner))
@@ -186,6 +186,12 @@ class PromptSets:
         """Stops a run and deletes it for good; its calls keep only their numbers."""
         await self.cancel(run_id)
         await _committed([self._rows.delete_run(run_id)])
+
+    async def delete_set(self, set_id: str) -> None:
+        """Stops what runs of a set and deletes it for good, its runs included."""
+        for run_id in await asyncio.to_thread(self._rows.runs_of, set_id):
+            await self.cancel(run_id)
+        await _committed([self._rows.delete_set(set_id)])
 
     async def wait(self, run_id: str) -> None:
         """Until a run that this process drives rests or is over."""

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import Executable, Table, func, select
+from sqlalchemy import Executable, Table, case, func, select
 
 from conductor_core.errors import NotFound
 from conductor_core.kinds import CellState, CheckKind, CheckResult, CostKind, RunState
@@ -121,6 +121,16 @@ class SetCell:
         return cls(sha256(f"cell {run_id} {number} {lane}".encode()).hexdigest()[:32], run_id, number, lane)
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a run cost: how many calls, their USD, how many have no known price, and whether some is our estimate."""
+
+    calls: int
+    usd: float
+    unpriced: int
+    estimated: bool
+
+
 _TEXTS = ("answer", "judged")
 """Columns a grid does not need."""
 
@@ -228,11 +238,18 @@ class SetRows:
         found = self._rows(wanted.order_by(set_cells.c.number, set_cells.c.lane))
         return [_typed(SetCell(**dict(zip(names, row, strict=True)))) for row in found]
 
-    def spent(self, run_id: str) -> tuple[float, int]:
-        """USD of all calls of a run, running ones with what is held for them; and how many have no known price."""
-        wanted = select(func.sum(calls.c.cost_usd), func.count() - func.count(calls.c.cost_usd))
-        usd, unpriced = self._rows(wanted.where(calls.c.conversation_id == run_id))[0]
-        return usd or 0.0, int(unpriced or 0)
+    def spent(self, run_id: str) -> Spent:
+        """What all calls of a run cost so far, running ones with what is held for them."""
+        estimated = func.sum(case((calls.c.cost_kind == CostKind.ESTIMATED, 1), else_=0))
+        wanted = select(
+            func.count(), func.sum(calls.c.cost_usd), func.count() - func.count(calls.c.cost_usd), estimated
+        )
+        count, usd, unpriced, guessed = self._rows(wanted.where(calls.c.conversation_id == run_id))[0]
+        return Spent(int(count), usd or 0.0, int(unpriced), bool(guessed))
+
+    def runs_of(self, set_id: str) -> list[str]:
+        """The runs of a set."""
+        return [row[0] for row in self._rows(select(set_runs.c.id).where(set_runs.c.set_id == set_id))]
 
     def save(self, one: PromptSet, prompts: Iterable[SetPrompt]) -> list[Saved]:
         """Inserts a set with its prompts; once."""

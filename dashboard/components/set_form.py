@@ -10,7 +10,7 @@ from conductor_core.prompt_sets.judge import TEMPLATE
 from conductor_core.prompt_sets.reading import MOST_BYTES, MOST_ROWS, Reading, Row
 from conductor_core.prompt_sets.setup import LEAST_BUDGET, MOST_AT_ONCE, MOST_BUDGET, Expected, RunSetup, Size
 from dashboard import actions, runtime, set_actions, state
-from dashboard.components import compare_lanes, expectation_line, numbers, untrusted
+from dashboard.components import compare_lanes, expectation_line, numbers, set_deletion, untrusted
 from dashboard.components.picker import pick
 
 PREVIEWED = 6
@@ -83,6 +83,10 @@ def _saved_rows(sets: state.SetsState) -> tuple[Row, ...]:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         untrusted.text(f"{saved.name} · {_count(found)}")
         _other_button()
+        set_deletion.button()
+    runs = len(rows.runs_of(saved.id))
+    question = f"Delete this set and its {runs} run{'' if runs == 1 else 's'}? What their calls cost stays on Health."
+    set_deletion.ask(question, set_actions.delete_set, saved.id)
     _preview(Reading(found))
     return found
 

@@ -13,11 +13,13 @@ from conductor_core.prompt_sets.sets import RunView
 from conductor_core.prompt_sets.setup import LEAST_BUDGET, MOST_BUDGET
 from conductor_core.turns import LaneSetup
 from dashboard import runtime, set_actions, state
-from dashboard.components import numbers, set_charts, set_grid, untrusted
+from dashboard.components import numbers, set_charts, set_deletion, set_grid, untrusted
 from dashboard.components.clock import reader_time
 from dashboard.components.who import look_of, name_of
 
 REFRESH_SECONDS = 1.0
+MANY_CELLS = 2_000
+"""From so many on the page is drawn half as often: reading them takes a tenth of a second."""
 _RARE = ("Passed", "Unclear", "Failed calls")
 WORDS = {
     RunState.RUNNING: "running",
@@ -51,7 +53,7 @@ def draw(view: RunView, sets: state.SetsState) -> None:
     """All of it; while it runs, drawn again every second."""
     _head(view)
     if view.run.state is RunState.RUNNING:
-        _watch(view.run.id, sets)
+        _watch(view.run.id, view.run.cells, sets)
         return
     _standing(view)
     _lanes(view)
@@ -59,8 +61,8 @@ def draw(view: RunView, sets: state.SetsState) -> None:
     set_grid.draw(view, sets)
 
 
-def _watch(run_id: str, sets: state.SetsState) -> None:
-    @st.fragment(run_every=REFRESH_SECONDS)
+def _watch(run_id: str, cells: int, sets: state.SetsState) -> None:
+    @st.fragment(run_every=REFRESH_SECONDS * (1 if cells < MANY_CELLS else 2))
     def panel() -> None:
         try:
             view = runtime.get_conductor().prompt_sets.view(run_id)
@@ -86,13 +88,7 @@ def _head(view: RunView) -> None:
             on_click=set_actions.choose_saved,
             args=(view.run.set_id,),
         )
-        st.button(
-            "Delete …",
-            icon=":material/delete:",
-            key="set-delete",
-            on_click=set_actions.ask_deletion,
-            kwargs={"asked": True},
-        )
+        set_deletion.button()
     begun = f"{reader_time(view.run.created_at):%-d %B %Y %H:%M}"
     lanes = len(view.setup.lanes)
     parts = [
@@ -104,16 +100,8 @@ def _head(view: RunView) -> None:
     if view.setup.judge:
         parts.append(f"judged by {_name(view.setup.judge)}")
     untrusted.caption(" · ".join(parts))
-    if state.sets().deleting:
-        _confirm(view.run.id)
-
-
-def _confirm(run_id: str) -> None:
-    with st.container(key="set-confirm", border=True):
-        st.markdown("Delete this run and its answers? What it cost stays in Health.")
-        with st.container(horizontal=True, gap="small"):
-            st.button("Delete", type="primary", key="set-delete-now", on_click=set_actions.delete, args=(run_id,))
-            st.button("Keep it", key="set-keep", on_click=set_actions.ask_deletion, kwargs={"asked": False})
+    question = "Delete this run and its answers? What its calls cost stays on Health."
+    set_deletion.ask(question, set_actions.delete, view.run.id)
 
 
 def _standing(view: RunView) -> None:
@@ -145,12 +133,19 @@ def words(progress: Progress) -> str:
         f"{numbers.count(progress.ended)} of {numbers.count(run.cells)}",
         f"{progress.running} at work" if run.state is RunState.RUNNING and progress.running else "",
         f"{numbers.count(progress.failed)} failed" if progress.failed else "",
-        f"{numbers.total(progress.spent, unpriced=progress.unpriced, free=True)} so far"
-        if run.state is RunState.RUNNING
-        else numbers.total(progress.spent, unpriced=progress.unpriced, free=True),
+        _spent(progress),
         f"about {numbers.seconds(left * 1000)} left" if left is not None and not pausing else "",
     ]
     return " · ".join(part for part in parts if part)
+
+
+def _spent(progress: Progress) -> str:
+    """What it cost; nothing before the first call."""
+    spent = progress.spent
+    if not spent.calls:
+        return ""
+    cost = numbers.total(spent.usd, spent.estimated, spent.unpriced, free=True)
+    return f"{cost} so far" if progress.run.state is RunState.RUNNING else cost
 
 
 def _controls(view: RunView) -> None:

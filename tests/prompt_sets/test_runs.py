@@ -65,7 +65,7 @@ async def test_every_prompt_is_asked_of_every_lane_once(
         calls = conductor.store.calls_of(run_id)
         assert {call.source for call in calls} == {Source.SET}
         assert {call.lane_id for call in calls} == {cell.id for cell in view.cells}
-        assert view.progress.spent == pytest.approx(sum(call.cost_usd or 0 for call in calls))
+        assert view.progress.spent.usd == pytest.approx(sum(call.cost_usd or 0 for call in calls))
         assert [(lane.done, lane.passed, lane.checked) for lane in view.lanes] == [(5, 5, 5)] * 2
         assert view.lanes[0].cost_usd is not None
         assert all(lane.latency_p50 and lane.ttft_p50 for lane in view.lanes)
@@ -160,7 +160,7 @@ async def test_a_run_rests_before_it_costs_more(conductor: Conductor, upstream: 
     assert view.run.state is RunState.PAUSED
     assert view.run.reason.startswith("Its budget of $0.02 has no room for the next call: $0.01")
     assert 0 < view.progress.ended < 20
-    assert view.progress.spent <= 2.5 * one
+    assert view.progress.spent.usd <= 2.5 * one
     await sets.resume(run_id, 40 * one)
     await sets.wait(run_id)
     assert sets.view(run_id).run.state is RunState.DONE

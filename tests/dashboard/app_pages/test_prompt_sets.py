@@ -209,6 +209,19 @@ def test_a_run_again_is_of_the_saved_prompts(install: Install, upstream: Upstrea
     assert "This run or prompt set does not exist" in opened(PAGE, run=second).error[0].value
 
 
+def test_a_saved_set_is_deleted_with_its_runs(install: Install, upstream: Upstream) -> None:
+    """Found under the saved sets, asked about, gone."""
+    begun(upstream, install)
+    store = runtime.get_conductor().store.sets
+    page = opened(PAGE)
+    page.button(key=f"set-{store.sets()[0].id}").click().run()
+    page.button(key="set-delete").click().run()
+    assert "Delete this set and its 1 run?" in words(page)
+    page.button(key="set-delete-now").click().run()
+    checked(page, PAGE)
+    assert (store.sets(), store.runs()) == ([], [])
+
+
 def test_health_leads_to_the_run(install: Install, upstream: Upstream) -> None:
     """From the details of one of its calls."""
     _, run_id = begun(upstream, install)
