@@ -21,6 +21,7 @@ from conductor_core.metrics.live import LiveMetrics, overall
 from conductor_core.models import ChatRequest, ChatResponse, ProviderStatus, SystemStatus
 from conductor_core.pricing import FREE, price
 from conductor_core.prompt import Prompt
+from conductor_core.prompt_sets.sets import PromptSets
 from conductor_core.providers import VENDORS, BaseProvider, Chunk, Endpoint, Registry
 from conductor_core.providers.catalog import Catalog
 from conductor_core.providers.wire import Wire
@@ -54,6 +55,7 @@ class Conductor:
 
     Attributes:
         conversations: starts turns and reads them back.
+        prompt_sets: runs many prompts over chosen lanes.
         providers: the registry.
         live: the live figures of every provider.
         gateway: what every request goes through: routing, breakers, retries, places.
@@ -82,6 +84,7 @@ class Conductor:
         self.live = LiveMetrics()
         self.gateway = Gateway(store, self.live, self.providers, settings)
         self.conversations = Conversations(store, self.gateway, redactor)
+        self.prompt_sets = PromptSets(store, self.gateway, redactor)
         self.catalog = Catalog(self.providers, asyncio.get_running_loop())
         self.configuration = Configuration(environment, self.providers, self.apply, private=private)
         self.webhook = Webhook(wire, redactor)
@@ -143,6 +146,7 @@ class Conductor:
 
     async def close(self) -> None:
         """Ends running answers as interrupted, saves everything, ends child processes and connections."""
+        await self.prompt_sets.close()
         await self.conversations.close()
         self.gateway.incidents.close()
         await self.webhook.close()

@@ -90,10 +90,10 @@ class ConversationBusy(UserError):
 
 
 class NotFound(UserError):
-    """No such conversation, or it was deleted."""
+    """No such conversation, or it was deleted; or what else the sentence names."""
 
-    def __init__(self) -> None:
-        super().__init__("This conversation does not exist, or it was deleted.")
+    def __init__(self, sentence: str = "This conversation does not exist, or it was deleted.") -> None:
+        super().__init__(sentence)
 
 
 class SettingsError(UserError):

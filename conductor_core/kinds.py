@@ -11,6 +11,8 @@ class Source(StrEnum):
     CHAT = "chat"
     COMPARE = "compare"
     API = "api"
+    SET = "set"
+    """A run of a prompt set: its cells, and the judge of their answers."""
     DRILL = "drill"
     """A simulated provider was asked, wherever from; never counted with the others."""
 
@@ -49,6 +51,62 @@ class Verdict(StrEnum):
     BAD = "bad"
     NONE = "none"
     """Revealed without a vote."""
+
+
+class CheckKind(StrEnum):
+    """How an answer of a prompt set is checked."""
+
+    CONTAINS = "contains"
+    EQUALS = "equals"
+    REGEX = "regex"
+    JSON_SCHEMA = "json_schema"
+    JUDGE = "judge"
+    """A model says whether it is right."""
+
+
+class CheckResult(StrEnum):
+    """What a check of an answer came to."""
+
+    PASS = "pass"  # noqa: S105 - no password
+    FAIL = "fail"
+    UNCLEAR = "unclear"
+    """It could not be carried out: the pattern took too long, the judge gave no verdict."""
+
+
+class RunState(StrEnum):
+    """Where a run of a prompt set stands."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    INTERRUPTED = "interrupted"
+    """Conductor ended meanwhile."""
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+    @property
+    def can_resume(self) -> bool:
+        return self in (RunState.PAUSED, RunState.INTERRUPTED)
+
+
+class CellState(StrEnum):
+    """Where one prompt stands in one lane of a run."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    JUDGING = "judging"
+    """Answered; the judge is being asked."""
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    """Cut off by cancelling the run."""
+    INTERRUPTED = "interrupted"
+    """Conductor ended while it ran: it is asked again, and may be billed twice."""
+    UNJUDGED = "unjudged"
+    """Conductor ended while it was judged: the answer stays, the judge is asked again."""
+
+    @property
+    def ended(self) -> bool:
+        return self in (CellState.DONE, CellState.FAILED, CellState.STOPPED)
 
 
 class ProviderState(StrEnum):

@@ -17,6 +17,7 @@ page = st.navigation(
     [
         st.Page(FOLDER / "app_pages" / "chat.py", title="Chat", icon=":material/chat_bubble:", default=True),
         st.Page(FOLDER / "app_pages" / "compare.py", title="Compare", icon=":material/view_column_2:"),
+        st.Page(FOLDER / "app_pages" / "prompt_sets.py", title="Prompt sets", icon=":material/checklist:"),
         st.Page(FOLDER / "app_pages" / "leaderboard.py", title="Leaderboard", icon=":material/leaderboard:"),
         st.Page(FOLDER / "app_pages" / "health.py", title="Health", icon=":material/monitor_heart:"),
         st.Page(FOLDER / "app_pages" / "settings.py", title="Settings", icon=":material/settings:"),

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import streamlit as st
 
+from conductor_core.kinds import CheckKind
 from conductor_core.metrics.figures import Filter, Overview
 from conductor_core.metrics.span import Range
+from conductor_core.prompt_sets.reading import Reading
 from conductor_core.store.call_rows import NEWEST_FIRST, CallOrder, Cursor
 from conductor_core.store.records import Conversation
 from conductor_core.turns import LaneSetup
@@ -66,6 +68,39 @@ class CompareState:
     narrow: bool = False
     notice: str = ""
     held: Held | None = None
+
+
+@dataclass(slots=True)
+class SetsState:
+    """The Prompt sets page of one browser tab: which run is open, or what the next one is to be.
+
+    Attributes:
+        source: what was uploaded or pasted, and the file's name.
+        check: of prompts that name none.
+        reading: what the source came to.
+        keys: the lines that look like they hold a key.
+        typed: the pasted text, so that leaving the page loses nothing.
+        saved_set: the set of an earlier run, in place of a source.
+        budget_usd: of the next run; None: no limit.
+        page: of the grid, from 0.
+        deleting: the run's deletion waits for the person's word.
+    """
+
+    run_id: str | None = None
+    source: tuple[bytes | str, str] | None = None
+    check: CheckKind | None = CheckKind.CONTAINS
+    reading: Reading | None = None
+    keys: list[int] = field(default_factory=list)
+    typed: str = ""
+    saved_set: str | None = None
+    lanes: list[LaneSetup] = field(default_factory=list)
+    judge: LaneSetup = field(default_factory=lambda: LaneSetup(temperature=0.0, max_tokens=500))
+    concurrency: int = 4
+    budget_usd: float | None = None
+    narrow: bool = False
+    notice: str = ""
+    page: int = 0
+    deleting: bool = False
 
 
 @dataclass(slots=True)
@@ -171,6 +206,10 @@ def chat() -> ChatState:
 
 def compare() -> CompareState:
     return _kept("_compare", CompareState)
+
+
+def sets() -> SetsState:
+    return _kept("_sets", SetsState)
 
 
 def settings() -> SettingsState:

@@ -11,6 +11,9 @@ from typing import Any
 
 from conductor_core.conductor import Conductor
 from conductor_core.errors import ConductorError
+from conductor_core.kinds import RunState
+from conductor_core.prompt_sets.reading import Row
+from conductor_core.prompt_sets.setup import RunSetup
 from conductor_core.settings import Environment, Origin
 from conductor_core.turns import LaneSetup
 
@@ -94,6 +97,34 @@ class _Answering:
         turn = self._conversations.turn(conversation_id)
         while turn and turn.running and len(turn.lanes[0].text) < characters:
             await asyncio.sleep(0.001)
+
+    async def begin_set(self, prompts: int, models: Sequence[str], concurrency: int) -> str:
+        """Runs a set of so many prompts over lanes of these models; the run."""
+        lanes = tuple(LaneSetup(provider="openai", model=model) for model in models)
+        rows = [Row(2 + at, f"Prompt {at}") for at in range(prompts)]
+        return await self._conductor.prompt_sets.begin(RunSetup(lanes=lanes, concurrency=concurrency), rows=rows)
+
+    async def set_ended(self, run_id: str, cells: int) -> int:
+        """Until so many cells of a run have ended, or nothing of it runs any more; how many have."""
+        sets = self._conductor.prompt_sets
+        while (view := sets.view(run_id)).progress.ended < cells and view.run.state is RunState.RUNNING:
+            await asyncio.sleep(0.01)
+        return view.progress.ended
+
+    async def resume_set(self, run_id: str) -> tuple[str, int]:
+        """How a run stood, and how many of its cells had been cut off; then it goes on to its end."""
+        sets = self._conductor.prompt_sets
+        while (before := sets.view(run_id)).run.state is RunState.RUNNING:
+            await asyncio.sleep(0.05)  # on PostgreSQL until the dead copy is known to be dead
+        await sets.resume(run_id)
+        return before.run.state.value, before.progress.cut_off
+
+    async def set_cells(self, run_id: str) -> tuple[str, int, list[tuple[int, int, str, int, str]]]:
+        """How a run stands, how many cells were asked again; of each its place, state, interruptions, answer."""
+        view = self._conductor.prompt_sets.view(run_id)
+        cells = self._conductor.store.sets.cells(run_id)
+        told = [(cell.number, cell.lane, cell.state.value, cell.interruptions, cell.answer) for cell in cells]
+        return view.run.state.value, view.progress.again, told
 
     async def delete(self, conversation_id: str) -> None:
         await self._conversations.delete(conversation_id)

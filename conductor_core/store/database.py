@@ -35,6 +35,7 @@ from conductor_core.store.records import (
 )
 from conductor_core.store.rollups import KEEP, Keep, Rollups
 from conductor_core.store.saved import Saved
+from conductor_core.store.set_rows import SetRows
 from conductor_core.store.sqlite import SQLite
 from conductor_core.store.statements import Statements
 from conductor_core.store.tables import calls, conversations, incidents, messages, votes
@@ -67,7 +68,11 @@ _FACTS = messages.c.keys().index("facts")
 
 class Store:
     """Conversations, messages, calls and incidents. Reads are synchronous, from any thread, and raise a `StoreError`
-    while the database can't be read; writes are queued and return a future resolved after their commit."""
+    while the database can't be read; writes are queued and return a future resolved after their commit.
+
+    Attributes:
+        sets: prompt sets, their runs and cells.
+    """
 
     def __init__(self, backend: Backend, keep: Keep = KEEP, chore: Work | None = None) -> None:
         self.keep = keep
@@ -75,6 +80,7 @@ class Store:
         self._running: set[str] = set()
         self._statements = Statements(backend.dialect)
         self.writer = Writer(backend, chore=chore or Rollups(backend.writing, lambda: backend.copy, keep).add_up)
+        self.sets = SetRows(self._rows, self.writer, self._statements, lambda: backend.copy)
 
     @classmethod
     def open(

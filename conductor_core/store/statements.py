@@ -12,13 +12,25 @@ from typing import Any
 from sqlalchemy import Dialect, Table, Text, bindparam, delete, func, literal_column, null, select, text, update
 from sqlalchemy.sql import ClauseElement
 
-from conductor_core.store.tables import calls, conversations, incidents, messages, texts, votes
+from conductor_core.store.tables import (
+    calls,
+    conversations,
+    incidents,
+    messages,
+    prompt_sets,
+    set_cells,
+    set_prompts,
+    set_runs,
+    texts,
+    votes,
+)
 
 Row = tuple[Any, ...]
 
 TITLE, MESSAGE = "\ue000", "\ue001"
 """Begin the word that says what a text is and of what kind its conversation: private use, so nobody can ask for one."""
 
+_RUNNING = literal_column("'running'", Text)
 _MOST_AT_ONCE = 64  # rows in one execution; every power of two up to it stays a prepared statement
 
 
@@ -113,6 +125,22 @@ class Statements:
         self.put_away = self._update(conversations, "erase_at")
         self.touch = self._update(conversations, "updated_at")
         self.delete = Statement(*self._erasing(), erases=True)
+        self.save_set = self._once(prompt_sets)
+        self.save_set_prompt = self._once(set_prompts)
+        self.save_run = self._once(set_runs)
+        self.save_cell = self._upsert(
+            set_cells,
+            "id run_id number lane",
+            # Another copy may have counted one meanwhile, taking this one for dead.
+            interruptions="CASE WHEN set_cells.interruptions > excluded.interruptions"
+            " THEN set_cells.interruptions ELSE excluded.interruptions END",
+        )
+        self.ask_run = self._update(set_runs, "asked")
+        self.claim_run = self._claiming()
+        self.end_run = self._ending()
+        self.forget_failures = self._forgetting()
+        self.delete_run = Statement(*self._erasing_run(), erases=True)
+        self.delete_set = Statement(*self._erasing_set(), erases=True)
 
     def _upsert(
         self,
@@ -140,14 +168,14 @@ class Statements:
                 set_=kept | {name: text(sql) for name, sql in computed.items()},
             )
         )
-        start = sql.index("VALUES ") + len("VALUES ")
-        return Statement(sql, values=sql[start : sql.index(")", start) + 1], gathers=gathers)
+        return Statement(sql, values=_values_of(sql), gathers=gathers)
 
     def _once(self, table: Table) -> Statement:
         """Rows are the table's columns in their order; a row that is there already stays as it is."""
         values: dict[str, Any] = {column.name: bindparam(column.name) for column in table.columns}
         statement = insert_of(self._dialect)(table).values(values)
-        return Statement(self._text(statement.on_conflict_do_nothing(index_elements=["id"])))
+        sql = self._text(statement.on_conflict_do_nothing(index_elements=["id"]))
+        return Statement(sql, values=_values_of(sql))
 
     def _update(self, table: Table, *columns: str) -> Statement:
         """Rows are the columns' values, then the id."""
@@ -185,8 +213,61 @@ class Statements:
             texts.append("INSERT INTO texts_found (texts_found) SELECT 'optimize' WHERE ? IS NOT NULL")
         return texts
 
+    def _claiming(self) -> Statement:
+        """Rows are claim, copy, budget, time, the run's id. Of two who want a run that rests the first has it."""
+        changed: list[tuple[str, Any]] = [
+            *((name, bindparam(f"new_{name}")) for name in ("claim", "copy", "budget_usd", "resumed_at")),
+            *((name, literal_column("''")) for name in ("reason", "asked")),
+            ("state", _RUNNING),
+            ("ended_at", null()),
+        ]
+        idle = update(set_runs).where(set_runs.c.id == bindparam("of"), set_runs.c.state != _RUNNING)
+        return Statement(self._text(idle.ordered_values(*changed)))
+
+    def _ending(self) -> Statement:
+        """Rows are state, reason, time, the run's id and its claim: who has lost the claim changes nothing any more."""
+        changed: list[tuple[str, Any]] = [(name, bindparam(f"new_{name}")) for name in ("state", "reason", "ended_at")]
+        ours = update(set_runs).where(
+            set_runs.c.id == bindparam("of"), set_runs.c.state == _RUNNING, set_runs.c.claim == bindparam("our_claim")
+        )
+        return Statement(self._text(ours.ordered_values(*changed)))
+
+    def _forgetting(self) -> Statement:
+        """Rows are the run's id: its failed cells wait again, and it for being resumed."""
+        failed = update(set_cells).where(
+            set_cells.c.run_id == bindparam("of"), set_cells.c.state == literal_column("'failed'")
+        )
+        done = update(set_runs).where(set_runs.c.id == bindparam("of"), set_runs.c.state == literal_column("'done'"))
+        return Statement(
+            self._text(failed.values(state=literal_column("'waiting'"))),
+            self._text(done.values(state=literal_column("'paused'"))),
+        )
+
+    def _erasing_run(self) -> list[str]:
+        """Deletes a run with its cells; its calls keep only their numbers."""
+        blank = {"conversation_id": null(), "lane_id": null(), "error": null()}
+        return [
+            self._text(update(calls).where(calls.c.conversation_id == bindparam("of")).values(blank)),
+            self._text(delete(set_runs).where(set_runs.c.id == bindparam("of"))),
+        ]
+
+    def _erasing_set(self) -> list[str]:
+        """Deletes a set with its prompts and its runs."""
+        blank = {"conversation_id": null(), "lane_id": null(), "error": null()}
+        runs = select(set_runs.c.id).where(set_runs.c.set_id == bindparam("of"))
+        return [
+            self._text(update(calls).where(calls.c.conversation_id.in_(runs)).values(blank)),
+            self._text(delete(prompt_sets).where(prompt_sets.c.id == bindparam("of"))),
+        ]
+
     def _text(self, statement: ClauseElement) -> str:
         return str(statement.compile(dialect=self._dialect))
+
+
+def _values_of(sql: str) -> str:
+    """What is repeated for several rows in one step."""
+    start = sql.index("VALUES ") + len("VALUES ")
+    return sql[start : sql.index(")", start) + 1]
 
 
 def words_value(dialect: Dialect, mark: str, conversation_id: Any, words: Any) -> Any:

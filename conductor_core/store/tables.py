@@ -169,6 +169,81 @@ votes = Table(
 )
 _partial(votes, "votes_by_conversation", "conversation_id", "conversation_id IS NOT NULL")
 
+prompt_sets = Table(
+    "prompt_sets",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("prompts", Integer, nullable=False),  # how many
+    Index("prompt_sets_by_time", "created_at"),
+)
+
+set_prompts = Table(
+    "set_prompts",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("set_id", String(32), ForeignKey("prompt_sets.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),  # 0, 1, 2 … within the set
+    Column("line", Integer, nullable=False),  # of the file it was read from
+    Column("prompt", Text, nullable=False),
+    Column("expected", Text, nullable=False),
+    Column("check_kind", String(16), nullable=False),  # empty: its answers are not checked
+    Column("tags", JSON, nullable=False),
+    Index("set_prompts_by_set", "set_id", "number"),
+)
+
+set_runs = Table(
+    "set_runs",
+    metadata,
+    Column("id", String(32), primary_key=True),  # also the `conversation_id` of its calls
+    Column("set_id", String(32), ForeignKey("prompt_sets.id", ondelete="CASCADE"), nullable=False),
+    Column("setup", JSON, nullable=False),  # lanes, judge, concurrency
+    Column("budget_usd", Float),
+    Column("cells", Integer, nullable=False),  # how many there are to be
+    Column("created_at", BigInteger, nullable=False),
+    Column("resumed_at", BigInteger, nullable=False),  # when it last began to run
+    Column("ended_at", BigInteger),
+    Column("state", String(16), nullable=False),
+    Column("reason", String(500), nullable=False),  # why it does not run, as a sentence
+    Column("asked", String(16), nullable=False),  # what the copy that runs it is to do: pause, cancel
+    Column("claim", String(32), nullable=False),  # names one stretch of running, so that no two copies run it
+    Column("copy", SmallInteger, nullable=False, server_default="0"),
+    Index("set_runs_by_time", "created_at"),
+    Index("set_runs_by_set", "set_id"),
+)
+_partial(set_runs, "set_runs_unfinished", "state", "state = 'running'")
+
+set_cells = Table(  # a cell has a row from the moment it is first begun
+    "set_cells",
+    metadata,
+    Column("id", String(32), primary_key=True),  # made from run, number and lane; also the `lane_id` of its calls
+    Column("run_id", String(32), ForeignKey("set_runs.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),  # of the prompt
+    Column("lane", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("interruptions", Integer, nullable=False),  # how often Conductor ended while it ran
+    Column("provider", String(48), nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("failure", Text, nullable=False),  # a sentence
+    Column("result", String(16), nullable=False),  # of the check; empty: not checked (yet)
+    Column("note", Text, nullable=False),  # why the check did not pass
+    Column("judged", Text, nullable=False),  # all that the judge said
+    Column("request_id", String(32), nullable=False),
+    Column("ttft_ms", Float),
+    Column("latency_ms", Float),
+    Column("prompt_tokens", BigInteger),
+    Column("completion_tokens", BigInteger),
+    Column("cost_usd", Float),
+    Column("cost_kind", String(16), nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("copy", SmallInteger, nullable=False, server_default="0"),
+    Index("set_cells_by_run", "run_id", "number", "lane"),
+)
+_partial(set_cells, "set_cells_unfinished", "state", "state IN ('running', 'judging')")
+
 series = Table(
     "series",
     metadata,

@@ -18,13 +18,13 @@ with st.container(key="compare-head", horizontal=True, vertical_alignment="cente
     if transcript:
         menu(transcript)
     else:
-        compare_lanes.choose_count(compare)
+        compare_lanes.choose_count(compare.lanes)
     compare_lanes.choose_blind(compare, transcript)
 compare.narrow = is_narrow(compare.narrow)
 
 hidden = transcript is not None and transcript.hidden
 if not hidden:
-    compare_lanes.setups(compare)
+    compare_lanes.setups(compare.lanes, str(compare.comparison_id), narrow=compare.narrow)
 if transcript:
     compare_lanes.draw(transcript, compare)
 else:

@@ -115,7 +115,7 @@ def _thread(call: Call) -> None:
     try:
         conversation = store.conversation(call.conversation_id)
     except NotFound:
-        st.caption("Its conversation was deleted.")
+        _run(call.conversation_id)
         return
     answers = (message for message in store.messages(conversation.id) if message.id == call.lane_id)
     told = next((message.facts.get("receipt") for message in answers), None)
@@ -128,4 +128,20 @@ def _thread(call: Call) -> None:
         label=untrusted.plain(conversation.title),
         icon=":material/chat_bubble:",
         query_params={name: conversation.id},
+    )
+
+
+def _run(run_id: str) -> None:
+    """The way to the run of a prompt set it belongs to."""
+    try:
+        run = runtime.get_conductor().store.sets.run(run_id)
+    except NotFound:
+        st.caption("Its conversation was deleted.")
+        return
+    name = runtime.get_conductor().store.sets.prompt_set(run.set_id).name
+    st.page_link(
+        "app_pages/prompt_sets.py",
+        label=untrusted.plain(name),
+        icon=":material/checklist:",
+        query_params={"run": run_id},
     )

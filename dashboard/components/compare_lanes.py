@@ -52,20 +52,20 @@ def first_lanes() -> list[LaneSetup]:
     return [LaneSetup(provider=name, temperature=temperature) for temperature in FIRST_TEMPERATURES[:2]]
 
 
-def choose_count(compare: state.CompareState) -> None:
-    """How many lanes a new comparison has."""
+def choose_count(lanes: list[LaneSetup], counts: Sequence[int] = (2, 3, 4)) -> None:
+    """How many lanes there are; one that is added differs from the others."""
     count = st.segmented_control(
         "Lanes",
-        [2, 3, 4],
-        default=len(compare.lanes),
+        counts,
+        default=len(lanes),
         required=True,
-        format_func=lambda number: f"{number} lanes",
+        format_func=lambda number: f"{number} lane{'' if number == 1 else 's'}",
         key="lanes",
         label_visibility="collapsed",
     )
-    while len(compare.lanes) < count:
-        compare.lanes.append(_another(compare.lanes))
-    del compare.lanes[count:]
+    while len(lanes) < count:
+        lanes.append(_another(lanes))
+    del lanes[count:]
 
 
 def choose_blind(compare: state.CompareState, transcript: Transcript | None) -> None:
@@ -81,11 +81,11 @@ def choose_blind(compare: state.CompareState, transcript: Transcript | None) -> 
     )
 
 
-def setups(compare: state.CompareState) -> None:
+def setups(lanes: list[LaneSetup], key: str, *, narrow: bool) -> None:
     """Provider, model and parameters of every lane."""
-    for index, place in enumerate(_places(compare, [f"Lane {index + 1}" for index in range(len(compare.lanes))])):
+    for index, place in enumerate(_places([f"Lane {index + 1}" for index in range(len(lanes))], narrow=narrow)):
         with place:
-            compare.lanes[index] = pick(compare.lanes[index], f"{compare.comparison_id}-{index}")
+            lanes[index] = pick(lanes[index], f"{key}-{index}")
 
 
 def draw(transcript: Transcript, compare: state.CompareState) -> None:
@@ -113,7 +113,7 @@ def draw(transcript: Transcript, compare: state.CompareState) -> None:
 
 def _lanes(exchange: Exchange, compare: state.CompareState, comparison_id: str, *, sent: Sequence[int] | None) -> None:
     names = [side_name(exchange, answer) for answer in exchange.sides]
-    for answer, place in zip(exchange.sides, _places(compare, names), strict=True):
+    for answer, place in zip(exchange.sides, _places(names, narrow=compare.narrow), strict=True):
         with place, st.container(border=True, height="stretch", key=f"lane-{answer.id}"):
             if exchange.hidden:
                 _hidden_lane(answer, exchange.side(answer.lane), comparison_id)
@@ -171,9 +171,9 @@ def _prompt(exchange: Exchange) -> None:
         untrusted.markdown(exchange.prompt)
 
 
-def _places(compare: state.CompareState, names: Sequence[str]) -> Sequence[Any]:
+def _places(names: Sequence[str], *, narrow: bool) -> Sequence[Any]:
     """One place per lane: side by side, or tabs where the window is narrow."""
-    if compare.narrow:
+    if narrow:
         return st.tabs([untrusted.plain(name) for name in names])
     return st.columns(len(names), gap="small")
 

@@ -54,6 +54,7 @@ ALLOWED: dict[str, dict[tuple[str, str], str]] = {
         ("text_input", "label"): "made of a vendor's label by this file",
         ("text_input", "<f-string>"): "a vendor's label, from our table or the bounded name of an endpoint",
     },
+    "components/set_run.py": {("progress", "share"): "a number, not a text"},
     "components/who.py": {("html", "<f-string>"): "name and model are escaped a line above"},
 }
 

@@ -1,13 +1,6 @@
 // The table of calls: rows as text, heads that sort, a row that opens its call. What is in a cell is never markup.
 import { inflated } from "./inflated.js";
-
-const make = (parent, tag, className = "", text = "") => {
-  const node = document.createElement(tag);
-  node.className = className;
-  node.textContent = text;
-  parent.append(node);
-  return node;
-};
+import { foot, make } from "./table.js";
 
 function heads(table, data, send) {
   const line = make(make(table, "thead"), "tr");
@@ -44,23 +37,6 @@ function rows(table, data, send) {
       if (column.wide) cell.title = text;
     });
     line.onclick = () => send("open", row.id);
-  }
-}
-
-function foot(root, data, send) {
-  const bar = make(root, "div", "calls-foot");
-  for (const [text, step, there] of [["Newer", -1, data.newer], ["Older", 1, data.older]]) {
-    const button = make(bar, "button", "calls-button", data.chronological ? text : step < 0 ? "Back" : "Next");
-    button.type = "button";
-    button.disabled = !there;
-    button.onclick = () => send("turn", step);
-  }
-  make(bar, "span", "calls-said", data.said);
-  for (const link of data.downloads) {
-    const anchor = make(bar, "a", "calls-button", link.name);
-    anchor.href = new URL(`../../..${link.address}`, import.meta.url).href;
-    anchor.download = "";
-    anchor.title = link.words;
   }
 }
 

@@ -31,7 +31,7 @@ def opened(page: str, compare: state.CompareState | None = None, /, **parameters
 
 def checked(test: AppTest, page: str) -> AppTest:
     """The page, provided that it is the one meant and nothing broke on it."""
-    assert [heading.value for heading in test.header] == [page.title()]
+    assert [heading.value for heading in test.header] == [page.replace("_", " ").capitalize()]
     assert not test.exception
     return test
 

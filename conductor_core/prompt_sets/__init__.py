@@ -1,0 +1,1 @@
+"""Prompt sets: many prompts over chosen lanes, checked, and taken up again after whatever happened."""
