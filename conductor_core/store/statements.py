@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Dialect, Table, Text, bindparam, delete, func, literal_column, null, select, text, update
 from sqlalchemy.sql import ClauseElement
 
-from conductor_core.store.tables import calls, conversations, incidents, messages, texts, votes
+from conductor_core.store.tables import attachments, calls, conversations, incidents, messages, texts, votes
 
 Row = tuple[Any, ...]
 
@@ -106,6 +106,7 @@ class Statements:
         self.show = self._update(messages, "shown")
         self.save_incident = self._upsert(incidents, "id kind provider model started_at copy")
         self.save_vote = self._once(votes)
+        self.save_attachment = self._once(attachments)
         self.checkpoint = self._update(messages, "content", "thinking", "state", "copy")
         self.rename = Joint(self._update(conversations, "title"), self._finding_again())
         self.pin = self._update(conversations, "pinned")
