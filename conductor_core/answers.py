@@ -94,6 +94,16 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class AttachedFile:
+    """What is told of a file that goes with a prompt; `size` in bytes, of all but images that of its text."""
+
+    id: str
+    name: str
+    media_type: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """One prompt and the answers to it, one per lane.
 
@@ -101,6 +111,7 @@ class Exchange:
         order: of the lanes as they were shuffled for a blind comparison; empty when it is not one.
         vote: what somebody thought of the answers.
         edits: the ids of the prompts in this one's place, oldest first, this one among them.
+        files: what goes with the prompt.
     """
 
     turn: int
@@ -111,6 +122,7 @@ class Exchange:
     order: tuple[int, ...] = ()
     vote: Vote | None = None
     edits: tuple[str, ...] = ()
+    files: tuple[AttachedFile, ...] = ()
 
     @property
     def blind(self) -> bool:
@@ -254,6 +266,7 @@ def _exchange(step: Step, tree: Tree, by_lane: Mapping[str | None, Call], vote: 
         tuple(prompt.facts.get("order", ())),
         vote,
         tuple(edit.id for edit in step.edits),
+        tuple(AttachedFile(**file) for file in prompt.facts.get("files", ())),
     )
 
 

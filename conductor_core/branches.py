@@ -6,13 +6,14 @@ on one prompt (and of one lane) its versions; of either the one with the highest
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from conductor_core.errors import NotFound
 from conductor_core.models import MessageRole
-from conductor_core.prompt import Message, Prompt
+from conductor_core.prompt import Message, Part, Prompt
 from conductor_core.store.records import StoredMessage
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 CONTINUES = "continues"
 """Among an answer's facts: the id of the version it goes on from."""
+
+NO_PARTS: Mapping[str, Part] = MappingProxyType({})
 
 GO_ON = "Your answer broke off. Go on exactly where it ended, without repeating any of it."
 """What is sent after an answer that broke off, for it to be continued."""
@@ -145,22 +148,41 @@ class Tree:
         return self._messages[id]
 
 
-def prompt_of(setup: LaneSetup, index: int, before: Sequence[Step], text: str, begun: str = "") -> Prompt:
+def files_of(prompt: StoredMessage) -> list[str]:
+    """The ids of what is attached to a prompt."""
+    return [file["id"] for file in prompt.facts.get("files", ())]
+
+
+def prompt_of(
+    setup: LaneSetup,
+    index: int,
+    before: Sequence[Step],
+    text: str,
+    begun: str = "",
+    attached: Sequence[str] = (),
+    parts: Mapping[str, Part] = NO_PARTS,
+) -> Prompt:
     """System prompt, all that was said in this lane on the path before, and the new message.
 
     Args:
         begun: the answer as far as it came, to be gone on with.
+        attached: ids of what goes with the new message.
+        parts: by its id what is attached, here or on the path; what is not there is left out.
     """
+
+    def said_with(content: str, ids: Sequence[str]) -> Message:
+        return Message.of(MessageRole.USER, content, [parts[id] for id in ids if id in parts])
+
     system = [Message.of(MessageRole.SYSTEM, setup.system)] if setup.system else []
     said = []
     for step in before:
         if step.prompt.turn < setup.first_turn:
             continue
-        said.append(Message.of(MessageRole.USER, step.prompt.content))
+        said.append(said_with(step.prompt.content, files_of(step.prompt)))
         answer = step.answers.get(index)
         if answer and answer.content:
             said.append(Message.of(MessageRole.ASSISTANT, answer.content))
-    asked = [Message.of(MessageRole.USER, text)]
+    asked = [said_with(text, attached)]
     if begun:
         asked += [Message.of(MessageRole.ASSISTANT, begun), Message.of(MessageRole.USER, GO_ON)]
     return Prompt(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from secrets import token_hex
@@ -13,19 +13,21 @@ from typing import Any
 
 from conductor_core import places
 from conductor_core.answers import Answer, Transcript, exchanges_of
-from conductor_core.branches import Step, Tree, prompt_of
+from conductor_core.attachments import File, Shelf, noted, read_all
+from conductor_core.branches import Step, Tree, files_of, prompt_of
 from conductor_core.deletions import Deletions
 from conductor_core.errors import ConductorError, ConversationBusy, InvalidRequest, ProviderError, StoreError, UserError
-from conductor_core.forks import check_told, forked
+from conductor_core.forks import check_told, copied_files, forked
 from conductor_core.kinds import LaneState, Source, Verdict
 from conductor_core.metrics.total import total_of
 from conductor_core.models import MAX_CHARACTERS
 from conductor_core.places import Place
+from conductor_core.prompt import Part
 from conductor_core.redaction import Redactor
 from conductor_core.routing.expectation import NEWEST, Expectation, Lengths, Outlook, expected_cost, outlook_of
 from conductor_core.routing.gateway import Gateway
 from conductor_core.store.database import Store
-from conductor_core.store.records import Conversation, Vote
+from conductor_core.store.records import Attachment, Conversation, Vote
 from conductor_core.store.saved import Saved
 from conductor_core.submissions import Submissions
 from conductor_core.text import clean_text, is_blank
@@ -48,6 +50,7 @@ class Conversations:
         self._busy: set[str] = set()
         self._submissions: Submissions[Turn] = Submissions()
         self._lengths: tuple[float, Lengths] = (-REMEMBERED_SECONDS, {})
+        self._shelf = Shelf(store.attachments)
         self.deletions = Deletions(store)
 
     async def start_turn(
@@ -60,6 +63,7 @@ class Conversations:
         blind: bool = False,
         after: str | None = None,
         instead_of: str | None = None,
+        files: Sequence[File] = (),
         idempotency_key: str | None = None,
     ) -> Turn:
         """Sends a prompt to one or more lanes of a conversation, a new one when no id is given.
@@ -71,18 +75,20 @@ class Conversations:
             blind: the lanes are shuffled, and who answers is told after a vote.
             after: the message it follows; when not given, the end of the path that is shown.
             instead_of: the prompt it is an edit of: it follows what that one does, and that one stays.
+            files: what goes with it.
             idempotency_key: what is submitted again under the same key within five minutes gets the same turn.
 
         Raises:
-            InvalidRequest: nothing to send, or too much of it.
+            InvalidRequest: nothing to send, too much of it, or a file that can't be taken.
             ConversationBusy: an answer is still running there.
             NotFound: no such conversation, or no such message in it.
         """
         text = _checked(text)
 
-        def start() -> Coroutine[Any, Any, Turn]:
+        async def start() -> Turn:
             order = _shuffled(len(lanes)) if blind and len(lanes) > 1 else []
-            return self._start(text, lanes, conversation_id, kind, order, after, instead_of)
+            attached = await read_all(files)
+            return await self._start(text, lanes, conversation_id, kind, order, after, instead_of, attached)
 
         return await (self._submissions.once(idempotency_key, start) if idempotency_key else start())
 
@@ -95,6 +101,7 @@ class Conversations:
         order: list[int],
         after: str | None,
         instead_of: str | None,
+        attached: Sequence[Attachment],
     ) -> Turn:
         with self._claimed(conversation_id or token_hex(16)) as claimed:
             now = time.time_ns() // 1_000_000
@@ -102,8 +109,16 @@ class Conversations:
                 conversation, tree = await self._read(conversation_id)
             else:
                 conversation, tree = Conversation(claimed, kind, self._title(text), {}, now, now), Tree([])
-            place = places.of_prompt(text, conversation, tree, after=after, instead_of=instead_of, order=order)
-            return await self._launch(place, dict(enumerate(lanes)))
+            place = places.of_prompt(
+                text,
+                conversation,
+                tree,
+                after=after,
+                instead_of=instead_of,
+                order=order,
+                files=[noted(one) for one in attached],
+            )
+            return await self._launch(place, dict(enumerate(lanes)), attached)
 
     async def answer_again(
         self, conversation_id: str, lanes: Mapping[int, LaneSetup], *, of: str | None = None, going_on: bool = False
@@ -150,7 +165,10 @@ class Conversations:
         calls = {call.lane_id: call for call in await asyncio.to_thread(self._store.calls_of, conversation_id)}
         made, messages = forked(conversation, path, answer_id, calls)
         made.title = self._title(made.title)
-        saved = [self._store.save_conversation(made), *map(self._store.save_message, messages)]
+        files = await asyncio.to_thread(self._store.attachments, [id for step in path for id in files_of(step.prompt)])
+        saved = [self._store.save_conversation(made)]
+        saved += [self._store.save_attachment(copied) for copied in copied_files(files, messages, made.id)]
+        saved += map(self._store.save_message, messages)
         await self._committed(saved, "The fork was not made")
         return made.id
 
@@ -165,7 +183,10 @@ class Conversations:
         """
         before = (await self._read(conversation_id))[1].path() if conversation_id else []
         lengths = await asyncio.to_thread(self._store.completion_lengths, NEWEST)
-        prompts = [(setup.provider, prompt_of(setup, index, before, text)) for index, setup in enumerate(lanes)]
+        parts = await self._parts(before)
+        prompts = [
+            (setup.provider, prompt_of(setup, index, before, text, parts=parts)) for index, setup in enumerate(lanes)
+        ]
         return expected_cost(prompts, self._gateway, lengths)
 
     async def outlook(self, setup: LaneSetup, path: Sequence[Step], characters: int) -> Outlook | None:
@@ -173,7 +194,8 @@ class Conversations:
         if time.monotonic() - self._lengths[0] > REMEMBERED_SECONDS:
             self._lengths = time.monotonic(), await asyncio.to_thread(self._store.completion_lengths, NEWEST)
         # Of a text only its length counts here.
-        return outlook_of(setup.provider, prompt_of(setup, 0, path, "x" * characters), self._gateway, self._lengths[1])
+        prompt = prompt_of(setup, 0, path, "x" * characters, parts=await self._parts(path))
+        return outlook_of(setup.provider, prompt, self._gateway, self._lengths[1])
 
     def turn(self, conversation_id: str) -> Turn | None:
         """The turn running in a conversation, if one is."""
@@ -286,7 +308,7 @@ class Conversations:
         finally:
             self._busy.discard(conversation_id)
 
-    async def _launch(self, place: Place, setups: Mapping[int, LaneSetup]) -> Turn:
+    async def _launch(self, place: Place, setups: Mapping[int, LaneSetup], attached: Sequence[Attachment] = ()) -> Turn:
         """Saves the prompt, the answers as far as they are and the call rows; then lets the lanes run."""
         prompt = place.prompt
         lanes = [Lane(token_hex(16), index, setup, place.begun.get(index)) for index, setup in setups.items()]
@@ -295,10 +317,14 @@ class Conversations:
         place.conversation.updated_at = time.time_ns() // 1_000_000
         place.conversation.settings = {"lanes": _all_setups(place.conversation, setups)}
         saved = [self._store.save_conversation(place.conversation)]
+        for one in attached:
+            self._shelf.put(one)
+            saved.append(self._store.save_attachment(replace(one, conversation_id=place.conversation.id)))
+        parts = await self._parts(place.before, files_of(prompt))
         saved += [self._store.save_message(message) for message in (place.missing, prompt) if message]
         saved += [self._store.show(id, shown) for id, shown in place.showing]
         for lane in lanes:
-            self._aim(lane, place, source)
+            self._aim(lane, place, source, parts)
             saved.append(self._store.save_message(stored_lane(lane, turn, lane.state)))
             if lane.request:
                 saved.append(lane.request.attempt.saved)
@@ -320,9 +346,22 @@ class Conversations:
             trouble = self._store.writer.trouble or "The database is busy."
             raise StoreError(f"{trouble} {undone}, because it could not be saved.") from error
 
-    def _aim(self, lane: Lane, place: Place, source: Source) -> None:
+    async def _parts(self, before: Sequence[Step], attached: Sequence[str] = ()) -> dict[str, Part]:
+        """By its id all that is attached on a path, as it is sent."""
+        ids = [*(id for step in before for id in files_of(step.prompt)), *attached]
+        return await self._shelf.parts(ids) if ids else {}
+
+    def _aim(self, lane: Lane, place: Place, source: Source, parts: Mapping[str, Part]) -> None:
         """Begins the lane's request; a lane that can't be sent fails with its reason."""
-        prompt = prompt_of(lane.setup, lane.index, place.before, place.prompt.content, lane.begun.text)
+        prompt = prompt_of(
+            lane.setup,
+            lane.index,
+            place.before,
+            place.prompt.content,
+            lane.begun.text,
+            files_of(place.prompt),
+            parts,
+        )
         try:
             lane.request = self._gateway.begin(
                 lane.setup.provider,

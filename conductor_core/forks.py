@@ -12,7 +12,7 @@ from conductor_core.answers import FIGURES, stored_answer
 from conductor_core.branches import CONTINUES, Step
 from conductor_core.errors import InvalidRequest
 from conductor_core.metrics.call import Call
-from conductor_core.store.records import Conversation, StoredMessage, Vote
+from conductor_core.store.records import Attachment, Conversation, StoredMessage, Vote
 from conductor_core.turns import LaneSetup
 
 FORK_OF = "Fork of "
@@ -42,11 +42,24 @@ def forked(
     made = Conversation(token_hex(16), "chat", title, {"lanes": [setup]}, now, now)
     messages: list[StoredMessage] = []
     for step in path:
-        messages.append(_copied(step.prompt, made, messages, {}))
+        attached = step.prompt.facts.get("files")
+        messages.append(_copied(step.prompt, made, messages, {"files": attached} if attached else {}))
         given = step.answers.get(answer.lane)
         if given:
             messages.append(_copied(given, made, messages, _facts(given, calls.get(given.id))))
     return made, messages
+
+
+def copied_files(
+    files: Sequence[Attachment], messages: Sequence[StoredMessage], conversation_id: str
+) -> list[Attachment]:
+    """What was attached, for the fork to have of its own; its messages name the copies from now on."""
+    names = {file.id: token_hex(16) for file in files}
+    for message in messages:
+        attached = [file for file in message.facts.get("files", ()) if file["id"] in names]
+        if attached:
+            message.facts["files"] = [file | {"id": names[file["id"]]} for file in attached]
+    return [replace(file, id=names[file.id], conversation_id=conversation_id) for file in files]
 
 
 def check_told(path: Sequence[Step], votes: Mapping[int, Vote]) -> None:

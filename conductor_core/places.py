@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from secrets import token_hex
+from typing import Any
 
 from conductor_core.answers import kept_of
 from conductor_core.branches import Step, Tree
@@ -43,6 +44,7 @@ def of_prompt(
     after: str | None = None,
     instead_of: str | None = None,
     order: Sequence[int] = (),
+    files: Sequence[dict[str, Any]] = (),
 ) -> Place:
     """The place of a new prompt.
 
@@ -50,11 +52,14 @@ def of_prompt(
         after: the message it follows; when not given, the end of the path that is shown.
         instead_of: the prompt it is an edit of.
         order: of the lanes as they were shuffled, in a blind comparison.
+        files: what is attached, as facts note it; an edit keeps what its prompt had.
 
     Raises:
         NotFound: no such message.
     """
-    before = tree.path(instead_of)[:-1] if instead_of else tree.path(after)
+    path = tree.path(instead_of or after)
+    before, edited = (path[:-1], path[-1].prompt) if instead_of else (path, None)
+    files = [*(edited.facts.get("files", ()) if edited else ()), *files]
     missing = _never_begun(before[-1]) if before and not before[-1].answers else None
     parent = (missing or before[-1].end).id if before else None
     prompt = StoredMessage(
@@ -67,7 +72,7 @@ def of_prompt(
         content=text,
         thinking="",
         state=LaneState.DONE,
-        facts={"order": list(order)} if order else {},
+        facts=({"order": list(order)} if order else {}) | ({"files": files} if files else {}),
         created_at=time.time_ns() // 1_000_000,
         parent=parent,
         shown=tree.next_shown(parent),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from secrets import token_hex
 
 import streamlit as st
 
+from conductor_core.attachments import File
 from conductor_core.conversations import Conversations
-from conductor_core.errors import NotFound, UserError
+from conductor_core.errors import InvalidRequest, NotFound, UserError
 from conductor_core.kinds import Verdict
 from conductor_core.redaction import looks_like_key
 from conductor_core.store.records import Conversation
@@ -29,6 +30,7 @@ def send(
     after: str | None = None,
     instead_of: str = "",
     first_turn: int | None = None,
+    files: Sequence[File] = (),
 ) -> None:
     """Sends a chat message. A refused one goes back into the box, or stays in its own, with the reason told.
 
@@ -38,8 +40,10 @@ def send(
         after: the message it was written below.
         instead_of: the prompt it is an edit of.
         first_turn: with `instead_of`, the first turn that was sent along with that one.
+        files: what goes with it, beside what waits for the next message.
     """
     chat = state.chat()
+    chat.files += files
     if not checked and _held(chat, text, instead_of):
         return
     chat.held = None
@@ -52,13 +56,16 @@ def send(
                 conversation_id=chat.conversation_id,
                 after=after,
                 instead_of=instead_of or None,
+                files=() if instead_of else list(chat.files),
                 idempotency_key=_submission(form, text),
             )
         )
     except UserError as error:
-        _return(chat, PROMPT_KEY, text, instead_of, str(error))
+        _return(chat, PROMPT_KEY, text, instead_of, error, files)
         return
     chat.editing.pop(instead_of, None)
+    if not instead_of:
+        chat.files.clear()
     open_conversation(turn.conversation_id)
 
 
@@ -88,9 +95,10 @@ def show(conversation_id: str, message_id: str) -> None:
         state.chat().notice = str(error)
 
 
-def send_to_all(text: str, form: str = "", *, checked: bool = False) -> None:
+def send_to_all(text: str, form: str = "", *, checked: bool = False, files: Sequence[File] = ()) -> None:
     """Sends a prompt to every lane of the comparison, as `send` does."""
     compare = state.compare()
+    compare.files += files
     if not checked and _held(compare, text):
         return
     compare.held = None
@@ -102,12 +110,14 @@ def send_to_all(text: str, form: str = "", *, checked: bool = False) -> None:
                 conversation_id=compare.comparison_id,
                 kind="compare",
                 blind=compare.blind,
+                files=list(compare.files),
                 idempotency_key=_submission(form, text),
             )
         )
     except UserError as error:
-        _return(compare, PROMPT_FOR_ALL_KEY, text, "", str(error))
+        _return(compare, PROMPT_FOR_ALL_KEY, text, "", error, files)
         return
+    compare.files.clear()
     open_comparison(turn.conversation_id)
 
 
@@ -124,7 +134,7 @@ def masked(text: str) -> str:
 def give_back(page: state.ChatState | state.CompareState, key: str) -> None:
     """Puts a held message back into its box."""
     if page.held:
-        _return(page, key, page.held.text, page.held.instead_of, "")
+        _return(page, key, page.held.text, page.held.instead_of, None)
     page.held = None
 
 
@@ -270,13 +280,22 @@ def _held(page: state.ChatState | state.CompareState, text: str, instead_of: str
     return kind is not None
 
 
-def _return(page: state.ChatState | state.CompareState, key: str, text: str, instead_of: str, reason: str) -> None:
-    """Puts what was not sent back where it was written."""
+def _return(
+    page: state.ChatState | state.CompareState,
+    key: str,
+    text: str,
+    instead_of: str,
+    error: UserError | None,
+    files: Sequence[File] = (),
+) -> None:
+    """Puts what was not sent back where it was written; files that just came stay, but for such as can't be taken."""
+    if isinstance(error, InvalidRequest) and error.field == "files":
+        del page.files[len(page.files) - len(files) :]
     if isinstance(page, state.ChatState) and instead_of:
         page.editing[instead_of] = text
     else:
         st.session_state[key] = text
-    page.notice = reason
+    page.notice = str(error or "")
 
 
 def _conversations() -> Conversations:

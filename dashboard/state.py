@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import streamlit as st
 
+from conductor_core.attachments import File
 from conductor_core.kinds import CheckKind
 from conductor_core.metrics.figures import Filter, Overview
 from conductor_core.metrics.span import Range
@@ -43,6 +44,7 @@ class ChatState:
         unfolded: the long conversation that is shown as a whole.
         drafted: how many characters are in the message box, as far as the browser has told.
         editing: prompts that are being edited, by their ids: how they read by now.
+        files: what goes with the next message, because it could not be sent with the last one.
     """
 
     conversation_id: str | None = None
@@ -52,6 +54,7 @@ class ChatState:
     editing: dict[str, str] = field(default_factory=dict)
     notice: str = ""
     held: Held | None = None
+    files: list[File] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -60,6 +63,7 @@ class CompareState:
 
     Attributes:
         blind: the next prompt is answered by lanes that nobody can tell apart until the vote.
+        files: as `ChatState.files`.
     """
 
     comparison_id: str | None = None
@@ -68,6 +72,7 @@ class CompareState:
     narrow: bool = False
     notice: str = ""
     held: Held | None = None
+    files: list[File] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -94,6 +94,7 @@ VENDORS: tuple[Vendor, ...] = (
         base_url_variable="DEEPSEEK_BASE_URL",
         default_model="deepseek-chat",
         price_list="deepseek",
+        takes_images=False,
     ),
     Vendor(
         "xai",
@@ -132,7 +133,7 @@ VENDORS: tuple[Vendor, ...] = (
     Vendor(
         "vllm", "vLLM", "openai", key_variables=("VLLM_API_KEY",), base_url_variable="VLLM_BASE_URL", takes_top_k=True
     ),
-    Vendor("local", "SmolLM2 (local)", "local", default_model="smollm2-135m", price_list=FREE),
+    Vendor("local", "SmolLM2 (local)", "local", default_model="smollm2-135m", price_list=FREE, takes_images=False),
 )
 
 

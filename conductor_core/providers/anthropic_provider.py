@@ -13,7 +13,7 @@ from conductor_core.errors import ProviderError
 from conductor_core.kinds import FinishReason, Outcome
 from conductor_core.models import MessageRole
 from conductor_core.pricing import Usage
-from conductor_core.prompt import Prompt
+from conductor_core.prompt import Message, Prompt, TextPart
 from conductor_core.providers.base import BaseProvider, Chunk, Completion, Endpoint, Vendor
 from conductor_core.providers.sse import SurrogateJoiner
 from conductor_core.providers.wire import Target, Wire
@@ -186,21 +186,21 @@ class _StreamReader:
         )
 
 
-def _turns(prompt: Prompt) -> tuple[str, list[dict[str, str]]]:
+def _turns(prompt: Prompt) -> tuple[str, list[dict[str, Any]]]:
     """The system prompt, and alternating turns of which the first is the user's, as the API wants them.
 
     Every system message goes to the front, turns of one role in a row become one, and white space at the end of a last
     assistant turn (an answer to be continued) is cut off, since the API refuses it.
     """
     system = "\n\n".join(message.text for message in prompt.messages if message.role is MessageRole.SYSTEM)
-    turns: list[dict[str, str]] = []
+    turns: list[dict[str, Any]] = []
     for message in prompt.messages:
         if message.role is MessageRole.SYSTEM:
             continue
         if turns and turns[-1]["role"] == message.role:
-            turns[-1]["content"] += "\n\n" + message.text
+            turns[-1]["content"] = _joined(turns[-1]["content"], _content(message))
         else:
-            turns.append({"role": message.role, "content": message.text})
+            turns.append({"role": message.role, "content": _content(message)})
     if not turns:
         return "", [{"role": "user", "content": system}]
     if turns[0]["role"] != MessageRole.USER:
@@ -208,6 +208,36 @@ def _turns(prompt: Prompt) -> tuple[str, list[dict[str, str]]]:
     if turns[-1]["role"] == MessageRole.ASSISTANT:
         turns[-1]["content"] = turns[-1]["content"].rstrip()
     return system, turns
+
+
+Content = str | list[dict[str, Any]]
+
+
+def _content(message: Message) -> Content:
+    """A text, or blocks where there are images."""
+    if not message.images:
+        return message.text
+    return [
+        _text_block(part.text)
+        if isinstance(part, TextPart)
+        else {"type": "image", "source": {"type": "base64", "media_type": part.media_type, "data": part.base64}}
+        for part in message.parts
+    ]
+
+
+def _joined(said: Content, more: Content) -> Content:
+    """What one role says in a row, as one content."""
+    if isinstance(said, str) and isinstance(more, str):
+        return f"{said}\n\n{more}"
+    return [*_blocks(said), *_blocks(more)]
+
+
+def _blocks(content: Content) -> list[dict[str, Any]]:
+    return [_text_block(content)] if isinstance(content, str) else content
+
+
+def _text_block(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
 
 
 def _sampling(prompt: Prompt, model: str) -> dict[str, float]:

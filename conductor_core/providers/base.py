@@ -62,6 +62,7 @@ class Vendor:
         stream_usage: whether it understands `stream_options: {include_usage: true}`.
         takes_top_k: whether it takes `top_k`, which OpenAI itself and its strict imitators refuse.
         seed_field: what the dialect calls the seed.
+        takes_images: whether any of its models does; which of them do is for the vendor to say.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Vendor:
     stream_usage: bool = True
     takes_top_k: bool = False
     seed_field: str = "seed"
+    takes_images: bool = True
 
     @property
     def simulated(self) -> bool:

@@ -79,6 +79,7 @@ TEMPERAMENTS = {
 }
 
 DRILLS = tuple(
-    Vendor(name, f"Drill · {name.removeprefix('drill_')}", DRILL_DIALECT, default_model=MODEL) for name in TEMPERAMENTS
+    Vendor(name, f"Drill · {name.removeprefix('drill_')}", DRILL_DIALECT, default_model=MODEL, takes_images=False)
+    for name in TEMPERAMENTS
 )
 """The simulated providers, as rows like any other's."""

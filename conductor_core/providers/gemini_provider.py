@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from conductor_core.errors import ProviderError
 from conductor_core.models import MessageRole
-from conductor_core.prompt import Prompt
+from conductor_core.prompt import Part, Prompt, TextPart
 from conductor_core.providers.base import BaseProvider, Chunk, Completion, Endpoint, Vendor
 from conductor_core.providers.faults import (
     Faults,
@@ -304,22 +304,29 @@ def _contents(model: str, prompt: Prompt) -> tuple[str, list[dict[str, Any]]]:
     said by the user, for the API wants at least one turn.
     """
     if model.startswith("gemma"):
-        return "", [_turn("user", GeminiProvider._format_messages(prompt))]
+        images = [image for message in prompt.messages for image in message.images]
+        return "", [_turn("user", *images, TextPart(GeminiProvider._format_messages(prompt)))]
     system = "\n\n".join(message.text for message in prompt.messages if message.role is MessageRole.SYSTEM)
     turns: list[dict[str, Any]] = []
     for message in prompt.messages:
         if message.role is MessageRole.SYSTEM:
             continue
-        turn = _turn("model" if message.role is MessageRole.ASSISTANT else "user", message.text)
+        turn = _turn("model" if message.role is MessageRole.ASSISTANT else "user", *message.parts)
         if turns and turns[-1]["role"] == turn["role"]:
             turns[-1]["parts"] += turn["parts"]
         else:
             turns.append(turn)
-    return (system, turns) if turns else ("", [_turn("user", system)])
+    return (system, turns) if turns else ("", [_turn("user", TextPart(system))])
 
 
-def _turn(role: str, text: str) -> dict[str, Any]:
-    return {"role": role, "parts": [{"text": text}]}
+def _turn(role: str, *parts: Part) -> dict[str, Any]:
+    return {"role": role, "parts": [_part(part) for part in parts]}
+
+
+def _part(part: Part) -> dict[str, Any]:
+    if isinstance(part, TextPart):
+        return {"text": part.text}
+    return {"inline_data": {"mime_type": part.media_type, "data": part.data}}
 
 
 def _chunks(call: Call, faults: Faults) -> Iterator[Chunk]:

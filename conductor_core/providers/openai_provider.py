@@ -13,7 +13,7 @@ import orjson
 from conductor_core.errors import ProviderError
 from conductor_core.kinds import FinishReason, Outcome
 from conductor_core.pricing import Usage
-from conductor_core.prompt import Prompt
+from conductor_core.prompt import Message, Prompt, TextPart
 from conductor_core.providers.base import BaseProvider, Chunk, Completion, Endpoint, Vendor
 from conductor_core.providers.sse import SurrogateJoiner
 from conductor_core.providers.wire import Target, Wire
@@ -118,7 +118,7 @@ class OpenAIProvider(BaseProvider):
     def _body(self, prompt: Prompt, model: str, *, stream: bool = False) -> bytes:
         body: dict[str, Any] = {
             "model": model,
-            "messages": [{"role": message.role, "content": message.text} for message in prompt.messages],
+            "messages": [{"role": message.role, "content": _content(message)} for message in prompt.messages],
         }
         if self.name != "openai" or not _FIXED_SAMPLING.match(model):
             body["temperature"], body["top_p"] = prompt.temperature, prompt.top_p
@@ -189,6 +189,18 @@ class _StreamReader:
         text, thinking = self._answer.flush(), self._thinking.flush()
         reason = None if self.finished else FinishReason.STOP
         return Chunk(text, thinking, reason) if text or thinking or reason else None
+
+
+def _content(message: Message) -> str | list[dict[str, Any]]:
+    """A text, which every server of this dialect takes; a list of parts only where there are images."""
+    if not message.images:
+        return message.text
+    return [
+        {"type": "text", "text": part.text}
+        if isinstance(part, TextPart)
+        else {"type": "image_url", "image_url": {"url": f"data:{part.media_type};base64,{part.base64}"}}
+        for part in message.parts
+    ]
 
 
 def _completion(answer: dict[str, Any], model: str) -> Completion:

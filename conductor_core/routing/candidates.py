@@ -21,11 +21,15 @@ USUAL_ANSWER = 300
 
 
 class Job(NamedTuple):
-    """The expected size of one request, in tokens. `most_tokens`: what its answer may have; 0: nothing limits it."""
+    """The expected size of one request, in tokens. `most_tokens`: what its answer may have; 0: nothing limits it.
+
+    `images`: it holds some.
+    """
 
     prompt_tokens: int
     completion_tokens: int
     most_tokens: int = 0
+    images: bool = False
 
 
 class Candidate(NamedTuple):
@@ -60,6 +64,7 @@ class Candidate(NamedTuple):
     waiting_ms: float = 0.0
     doubt: float = 0.0
     quality: float | None = None
+    takes_images: bool = True
 
     def expected_ms(self, job: Job) -> float | None:
         """Time to the whole answer; None before one was timed."""
@@ -167,6 +172,7 @@ def candidates_of(
                 facts.waiting_ms,
                 facts.doubt,
                 quality.get(key),
+                provider.vendor.takes_images,
             )
         )
     return found
@@ -175,13 +181,19 @@ def candidates_of(
 def job_of(prompt: Prompt, answer_tokens: float | None) -> Job:
     """The size to expect of a prompt and its answer: as long as answers are lately, within what the prompt allows."""
     usual = round(answer_tokens or USUAL_ANSWER) or 1
-    return Job(estimate_tokens(prompt.characters), min(usual, prompt.max_tokens or usual), prompt.max_tokens or 0)
+    return Job(
+        estimate_tokens(prompt.characters),
+        min(usual, prompt.max_tokens or usual),
+        prompt.max_tokens or 0,
+        prompt.has_images,
+    )
 
 
 def sift(candidates: Sequence[Candidate], job: Job, limits: Limits = NO_LIMITS) -> Sifted:
     """Filters candidates; the first reason that applies is the one told."""
     sifted = Sifted()
-    needed, anybody = job.prompt_tokens + job.completion_tokens, not limits.pinned and not limits.refusals
+    needed = job.prompt_tokens + job.completion_tokens
+    anybody = not limits.pinned and not limits.refusals and not job.images
     for candidate in candidates:
         window = candidate.context_window
         if anybody and candidate.state not in _BAD and (window is None or needed <= window):
@@ -204,6 +216,8 @@ def _barred(candidate: Candidate, job: Job, limits: Limits) -> str:
         return candidate.reason
     if limits.pinned and candidate.provider not in limits.pinned:
         return f"Not one of the providers AUTO may use ({', '.join(sorted(limits.pinned))})."
+    if job.images and not candidate.takes_images:
+        return "It takes no images."
     for refusal in limits.refusals:
         reason = refusal(candidate, job)
         if reason:

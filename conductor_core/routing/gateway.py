@@ -17,6 +17,7 @@ from conductor_core.providers import BaseProvider, Registry
 from conductor_core.routing.breaker import Breakers, CircuitState, Throttle
 from conductor_core.routing.bulkhead import Bulkheads
 from conductor_core.routing.choice import Choice
+from conductor_core.routing.refusals import no_images
 from conductor_core.routing.request import Request
 from conductor_core.routing.retry import RetryBudget
 from conductor_core.routing.router import Route, Router
@@ -87,6 +88,8 @@ class Gateway:
             self.affordable(self.providers.available(), prompt)  # tells of whom budgets keep it from
         route = self.routed(name, prompt)
         route.provider.require_configured()
+        if prompt.has_images and not route.provider.vendor.takes_images:
+            raise no_images(route.provider)
         if not self.bulkheads.admit():
             raise _full(route.provider, self.bulkheads.requests)
         try:

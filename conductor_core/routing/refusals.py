@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conductor_core.errors import ProviderError
+from conductor_core.errors import InvalidRequest, ProviderError
 from conductor_core.kinds import Fault, Outcome
 from conductor_core.providers import BaseProvider
 from conductor_core.routing.breaker import Circuit
@@ -20,6 +20,14 @@ def not_asked(provider: BaseProvider, circuit: Circuit, now: float) -> ProviderE
     why = circuit.sentence(now) or f"{label} is asked less often just now."
     wait = max(1.0, min(circuit.seconds_left(now), HOUR))
     return _refusal(provider, f"{label} was not asked. {why}", wait)
+
+
+def no_images(provider: BaseProvider) -> InvalidRequest:
+    """None of the provider's models takes images."""
+    return InvalidRequest(
+        f"{provider.vendor.label} takes no images. Choose another provider, or send the message without them.",
+        "message",
+    )
 
 
 def _refusal(provider: BaseProvider, sentence: str, wait: float) -> ProviderError:

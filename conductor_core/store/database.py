@@ -21,6 +21,7 @@ from conductor_core.snippet import snippet_of
 from conductor_core.store.backend import Backend
 from conductor_core.store.chores import Work
 from conductor_core.store.records import (
+    Attachment,
     Conversation,
     Incident,
     StoredMessage,
@@ -38,7 +39,7 @@ from conductor_core.store.saved import Saved
 from conductor_core.store.set_rows import SetRows
 from conductor_core.store.sqlite import SQLite
 from conductor_core.store.statements import Statements
-from conductor_core.store.tables import calls, conversations, incidents, messages, votes
+from conductor_core.store.tables import attachments, calls, conversations, incidents, messages, votes
 from conductor_core.store.texts import Hit, messages_with, titles_with
 from conductor_core.store.words import terms_of, words_of
 from conductor_core.store.writer import Writer
@@ -55,6 +56,8 @@ CROWD = 8
 _BEGIN_SNAPSHOT = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
 _call_columns = call_columns(calls)
 _message_columns = [messages.c[field.name] for field in fields(StoredMessage)]
+_attachment_columns = [attachments.c[field.name] for field in fields(Attachment)]
+_attachment_row = attrgetter(*(column.name for column in _attachment_columns))
 _incident_columns = [incidents.c[field.name] for field in fields(Incident)]
 _call_row = attrgetter(*(column.name for column in _call_columns))
 _conversation_columns = [conversations.c[field.name] for field in fields(Conversation)]
@@ -357,6 +360,19 @@ class Store:
             self._running.discard(call.id)
             patient = len(self._running) >= CROWD
         return self.writer.submit(self._statements.save_call, (*_call_row(call), self.copy), call.id, patient=patient)
+
+    def save_attachment(self, attachment: Attachment) -> Saved:
+        """Inserts it.
+
+        The future fails with `NotFound` if its conversation doesn't exist.
+        """
+        return self.writer.submit(self._statements.save_attachment, _attachment_row(attachment), attachment.id)
+
+    def attachments(self, ids: Collection[str]) -> list[Attachment]:
+        """Those of some ids that are there, in the order of the ids."""
+        wanted = select(*_attachment_columns).where(attachments.c.id.in_(ids))
+        found = {row[0]: Attachment(*row) for row in self._rows(wanted)} if ids else {}
+        return [found[id] for id in ids if id in found]
 
     def save_incident(self, incident: Incident) -> Saved:
         """Inserts it, or updates its end and its reason."""

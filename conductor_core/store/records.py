@@ -49,6 +49,23 @@ class StoredMessage:
     shown: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a message. Fields are the columns of `attachments`, in their order.
+
+    Attributes:
+        name: for people; never a path.
+        media_type: of an image its own; of anything else text/plain.
+        data: an image's file; of anything else its text, as UTF-8.
+    """
+
+    id: str
+    conversation_id: str
+    name: str
+    media_type: str
+    data: bytes
+
+
 @dataclass(slots=True)
 class Incident:
     """What went wrong for a while. Fields are the columns of `incidents`, in their order; times are UTC in ms.

@@ -13,6 +13,7 @@ from sqlalchemy import Dialect, Table, Text, bindparam, delete, func, literal_co
 from sqlalchemy.sql import ClauseElement
 
 from conductor_core.store.tables import (
+    attachments,
     calls,
     conversations,
     incidents,
@@ -118,6 +119,7 @@ class Statements:
         self.show = self._update(messages, "shown")
         self.save_incident = self._upsert(incidents, "id kind provider model started_at copy")
         self.save_vote = self._once(votes)
+        self.save_attachment = self._once(attachments)
         self.checkpoint = self._update(messages, "content", "thinking", "state", "copy")
         self.rename = Joint(self._update(conversations, "title"), self._finding_again())
         self.pin = self._update(conversations, "pinned")

@@ -84,6 +84,17 @@ messages = Table(
 )
 _partial(messages, "messages_unfinished", "state", "state IN ('waiting', 'streaming')")
 
+attachments = Table(
+    "attachments",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("conversation_id", String(32), ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(120), nullable=False),
+    Column("media_type", String(64), nullable=False),
+    Column("data", LargeBinary, nullable=False),  # an image's file; of any other file its text
+    Index("attachments_by_conversation", "conversation_id"),
+)
+
 texts = (
     Table(  # what messages and titles are found by; on SQLite `texts_found` is its index, on PostgreSQL `texts_words`
         "texts",

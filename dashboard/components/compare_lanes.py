@@ -15,7 +15,7 @@ from conductor_core.models import Provider
 from conductor_core.turns import LaneSetup
 from dashboard import actions, runtime, state
 from dashboard.components import answer as one
-from dashboard.components import lane_summary, live, untrusted, vote_bar, word_diff
+from dashboard.components import attached, lane_summary, live, untrusted, vote_bar, word_diff
 from dashboard.components.answer_choices import choices
 from dashboard.components.browser import copy_button
 from dashboard.components.picker import pick
@@ -169,6 +169,7 @@ def _stop(answer: Answer, comparison_id: str) -> None:
 def _prompt(exchange: Exchange) -> None:
     with st.container(key=f"said-{exchange.prompt_id}"):
         untrusted.markdown(exchange.prompt)
+        attached.draw(exchange.files)
 
 
 def _places(names: Sequence[str], *, narrow: bool) -> Sequence[Any]:

@@ -8,9 +8,10 @@ from functools import partial
 import streamlit as st
 
 from conductor_core.answers import Transcript
+from conductor_core.attachments import File
 from conductor_core.models import MAX_CHARACTERS
 from dashboard import actions, runtime, state
-from dashboard.components import expectation_line, outlook_line, untrusted
+from dashboard.components import attached, expectation_line, outlook_line, untrusted
 
 
 def chat(chat: state.ChatState, transcript: Transcript | None) -> None:
@@ -18,6 +19,7 @@ def chat(chat: state.ChatState, transcript: Transcript | None) -> None:
     end = transcript.end if transcript else None
     with st.bottom, st.container(key="composer"):
         _notice(chat)
+        attached.waiting(chat)
         edited = chat.held.instead_of if chat.held else ""
         _key_warning(chat, actions.PROMPT_KEY, partial(actions.send, after=end, instead_of=edited))
         outlook_line.draw(chat, transcript)
@@ -25,6 +27,7 @@ def chat(chat: state.ChatState, transcript: Transcript | None) -> None:
             "Message",
             key=actions.PROMPT_KEY,
             max_chars=MAX_CHARACTERS,
+            accept_file="multiple",
             on_submit=_send,
             args=(actions.new_form(), end),
         )
@@ -39,6 +42,7 @@ def compare(compare: state.CompareState, *, hidden: bool = False) -> None:
     """
     with st.bottom, st.container(key="composer"):
         _notice(compare)
+        attached.waiting(compare)
         _key_warning(compare, actions.PROMPT_FOR_ALL_KEY, actions.send_to_all)
         if not hidden:
             expectation_line.draw(compare)
@@ -46,6 +50,7 @@ def compare(compare: state.CompareState, *, hidden: bool = False) -> None:
             "One prompt for all lanes",
             key=actions.PROMPT_FOR_ALL_KEY,
             max_chars=MAX_CHARACTERS,
+            accept_file="multiple",
             on_submit=_send_to_all,
             args=(actions.new_form(),),
         )
@@ -53,11 +58,19 @@ def compare(compare: state.CompareState, *, hidden: bool = False) -> None:
 
 
 def _send(form: str, end: str | None) -> None:
-    actions.send(st.session_state[actions.PROMPT_KEY], form, after=end)
+    text, files = _written(actions.PROMPT_KEY)
+    actions.send(text, form, after=end, files=files)
 
 
 def _send_to_all(form: str) -> None:
-    actions.send_to_all(st.session_state[actions.PROMPT_FOR_ALL_KEY], form)
+    text, files = _written(actions.PROMPT_FOR_ALL_KEY)
+    actions.send_to_all(text, form, files=files)
+
+
+def _written(key: str) -> tuple[str, list[File]]:
+    """What is in a box, and what was put into it beside the text."""
+    value = st.session_state[key]
+    return value.text, [File(file.name, file.getvalue()) for file in value.files]
 
 
 def _stop(conversation_id: str | None, label: str) -> None:

@@ -40,6 +40,13 @@ def count(number: int | None) -> str:
     return MISSING if number is None else f"{number:,}"
 
 
+def size(count: int) -> str:
+    """Bytes, in steps of a thousand."""
+    if count < 1000:
+        return f"{count} B"
+    return f"{count / 1000:.0f}\u00a0KB" if count < 1_000_000 else f"{count / 1_000_000:.1f}\u00a0MB"
+
+
 def attempts(number: int) -> str:
     """`1 attempt`, `1,250 attempts`."""
     return "1 attempt" if number == 1 else f"{count(number)} attempts"

@@ -7,7 +7,7 @@ import streamlit as st
 from conductor_core.answers import Exchange
 from conductor_core.models import MAX_CHARACTERS
 from dashboard import actions, state
-from dashboard.components import branch, untrusted
+from dashboard.components import attached, branch, untrusted
 
 
 def draw(exchange: Exchange, conversation_id: str) -> None:
@@ -19,6 +19,7 @@ def draw(exchange: Exchange, conversation_id: str) -> None:
         return
     with st.container(key=f"said-{prompt_id}"):
         untrusted.markdown(exchange.prompt)
+        attached.draw(exchange.files)
     with st.container(
         horizontal=True,
         gap="small",
