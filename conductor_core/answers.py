@@ -7,12 +7,15 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from conductor_core.kinds import CostKind, FinishReason, LaneState, Outcome
+from conductor_core.kinds import CostKind, FinishReason, LaneState, MergeKind, Outcome
 from conductor_core.metrics.call import Call
 from conductor_core.store.records import Conversation, StoredMessage, Vote
 
 BROKEN_OFF = frozenset({LaneState.INCOMPLETE, LaneState.STOPPED, LaneState.INTERRUPTED})
 """How an answer ends whose text is a part."""
+
+FIRST_MERGE = 1000
+"""From this lane on, what is stored beside the answers to a prompt was made of them: a merge each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,14 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Merge:
+    """What was asked of a model with all answers to a prompt at hand, and the words it was asked with."""
+
+    kind: MergeKind
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """One answer with its facts. Times in ms, money in USD; None is "not known (yet)", never zero.
 
@@ -34,6 +45,8 @@ class Answer:
         queued: whether it waits for a place at its provider.
         attempt, attempts: the number of the current attempt from 1, and how many there may be.
         kept: what earlier answers to the same prompt had written before they broke off, oldest first.
+        ended_at: when its last attempt ended (UTC ms).
+        merge: of what was made of other answers, how.
     """
 
     id: str
@@ -63,6 +76,8 @@ class Answer:
     created_at: int = 0
     setup: dict[str, Any] = field(default_factory=dict)
     kept: tuple[str, ...] = ()
+    ended_at: float | None = None
+    merge: Merge | None = None
 
     @property
     def running(self) -> bool:
@@ -82,6 +97,8 @@ class Exchange:
     Attributes:
         order: of the lanes as they were shuffled for a blind comparison; empty when it is not one.
         vote: what somebody thought of the answers.
+        in_turn: the lanes answered one after another, each timed by itself.
+        merges: what was made of the answers, oldest first.
     """
 
     turn: int
@@ -91,6 +108,8 @@ class Exchange:
     answers: tuple[Answer, ...]
     order: tuple[int, ...] = ()
     vote: Vote | None = None
+    in_turn: bool = False
+    merges: tuple[Answer, ...] = ()
 
     @property
     def blind(self) -> bool:
@@ -108,11 +127,25 @@ class Exchange:
         places = {lane: place for place, lane in enumerate(self.order)}
         return tuple(sorted(self.answers, key=lambda answer: places.get(answer.lane, answer.lane)))
 
+    @property
+    def places(self) -> dict[int, int]:
+        """By lane, who was done first (1), second …; lanes that did not come to a whole answer have no place."""
+        done = [answer for answer in self.answers if answer.state is LaneState.DONE and not answer.failure]
+        took = sorted((_took(answer, alone=self.in_turn), answer.lane) for answer in done)
+        return {lane: place for place, (_, lane) in enumerate(took, 1)}
+
     def side(self, lane: int) -> str:
         """What a lane is called: a letter where sides were shuffled, else its number."""
         if not self.blind:
             return str(lane + 1)
         return chr(ord("A") + [answer.lane for answer in self.sides].index(lane))
+
+
+def _took(answer: Answer, *, alone: bool) -> float:
+    """Milliseconds from the prompt to the end, with failed attempts; alone: of the answer itself."""
+    if alone or answer.ended_at is None:
+        return answer.latency_ms or 0.0
+    return answer.ended_at - answer.created_at
 
 
 class Running(Protocol):
@@ -139,8 +172,9 @@ class Transcript:
 
     @property
     def total_cost(self) -> float | None:
-        """USD of all answers shown, or None when any price is unknown."""
-        costs = [answer.cost_usd for exchange in self.exchanges for answer in exchange.answers if not answer.running]
+        """USD of all answers and merges shown, or None when any price is unknown."""
+        shown = [answer for exchange in self.exchanges for answer in (*exchange.answers, *exchange.merges)]
+        costs = [answer.cost_usd for answer in shown if not answer.running]
         return None if any(cost is None for cost in costs) else sum(cost for cost in costs if cost is not None)
 
 
@@ -160,7 +194,9 @@ def stored_answer(message: StoredMessage, call: Call | None) -> Answer:
             "cost_kind": call.cost_kind,
             "finish_reason": call.finish_reason,
             "request_id": call.request_id,
+            "ended_at": None if call.latency_ms is None else call.started_at + call.latency_ms,
         }
+    merge = message.facts.get("merge")
     return Answer(
         id=message.id,
         lane=message.lane,
@@ -176,6 +212,7 @@ def stored_answer(message: StoredMessage, call: Call | None) -> Answer:
         notices=tuple(message.facts.get("notices", ())),
         created_at=message.created_at,
         setup=message.facts.get("setup", {}),
+        merge=Merge(MergeKind(merge["kind"]), merge["prompt"]) if merge else None,
         **known,
     )
 
@@ -197,18 +234,22 @@ def exchanges_of(
         else:
             answers.setdefault(message.turn, {}).setdefault(message.lane, []).append(message)
     return tuple(
-        Exchange(
-            turn,
-            prompt.content,
-            prompt.id,
-            prompt.created_at,
-            tuple(_newest(versions, by_lane) for _, versions in sorted(answers[turn].items()))
-            if turn in answers
-            else (_never_begun(prompt),),
-            tuple(prompt.facts.get("order", ())),
-            votes.get(turn),
-        )
+        _exchange(prompt, [_newest(found, by_lane) for _, found in sorted(answers.get(turn, {}).items())], votes)
         for turn, prompt in sorted(prompts.items())
+    )
+
+
+def _exchange(prompt: StoredMessage, found: Sequence[Answer], votes: Mapping[int, Vote]) -> Exchange:
+    return Exchange(
+        prompt.turn,
+        prompt.content,
+        prompt.id,
+        prompt.created_at,
+        tuple(answer for answer in found if answer.lane < FIRST_MERGE) or (_never_begun(prompt),),
+        tuple(prompt.facts.get("order", ())),
+        votes.get(prompt.turn),
+        bool(prompt.facts.get("in_turn")),
+        tuple(answer for answer in found if answer.lane >= FIRST_MERGE),
     )
 
 

@@ -8,10 +8,11 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from secrets import token_hex
 from typing import Any
 
-from conductor_core.answers import Transcript, exchanges_of, kept_of
+from conductor_core.answers import FIRST_MERGE, Merge, Transcript, exchanges_of, kept_of
 from conductor_core.deletions import Deletions
 from conductor_core.errors import ConductorError, ConversationBusy, InvalidRequest, ProviderError, StoreError, UserError
 from conductor_core.kinds import LaneState, Source, Verdict
@@ -25,10 +26,12 @@ from conductor_core.store.records import Conversation, StoredMessage, Vote
 from conductor_core.store.saved import Saved
 from conductor_core.submissions import Submissions
 from conductor_core.text import clean_text, is_blank
-from conductor_core.turns import SAVE_SECONDS, Begun, Lane, LaneSetup, Turn, run_lane, stored_lane
+from conductor_core.turns import SAVE_SECONDS, Begun, Lane, LaneSetup, Turn, end_unsent, run_lane, stored_lane
 from conductor_core.votes import vote_of
 
 TITLE_CHARACTERS = 60
+MOST_LANES = 8
+"""Answers to one prompt of a comparison, at most."""
 GO_ON = "Your answer broke off. Go on exactly where it ended, without repeating any of it."
 """What is sent after an answer that broke off, for it to be continued."""
 
@@ -40,6 +43,10 @@ class _Place:
     conversation: Conversation
     before: list[StoredMessage]
     prompt: StoredMessage
+
+    @property
+    def source(self) -> Source:
+        return Source.COMPARE if self.conversation.kind == "compare" else Source.CHAT
 
 
 class Conversations:
@@ -62,6 +69,7 @@ class Conversations:
         conversation_id: str | None = None,
         kind: str = "chat",
         blind: bool = False,
+        in_turn: bool = False,
         idempotency_key: str | None = None,
     ) -> Turn:
         """Sends a prompt to one or more lanes of a conversation, a new one when no id is given.
@@ -70,6 +78,7 @@ class Conversations:
 
         Args:
             blind: the lanes are shuffled, and who answers is told after a vote.
+            in_turn: each lane is asked when the one before has ended; of shuffled lanes in their new order.
             idempotency_key: what is submitted again under the same key within five minutes gets the same turn.
 
         Raises:
@@ -78,14 +87,20 @@ class Conversations:
             NotFound: no such conversation.
         """
         text = _checked(text)
-        if idempotency_key is None:
-            return await self._start(text, lanes, conversation_id, kind, blind=blind)
-        return await self._submissions.once(
-            idempotency_key, lambda: self._start(text, lanes, conversation_id, kind, blind=blind)
-        )
+        if len(lanes) > MOST_LANES:
+            raise InvalidRequest(f"One prompt gets {MOST_LANES} answers at most; these are {len(lanes)}.", "lanes")
+        start = partial(self._start, text, lanes, conversation_id, kind, blind=blind, in_turn=in_turn)
+        return await (self._submissions.once(idempotency_key, start) if idempotency_key is not None else start())
 
     async def _start(
-        self, text: str, lanes: Sequence[LaneSetup], conversation_id: str | None, kind: str, *, blind: bool
+        self,
+        text: str,
+        lanes: Sequence[LaneSetup],
+        conversation_id: str | None,
+        kind: str,
+        *,
+        blind: bool,
+        in_turn: bool,
     ) -> Turn:
         with self._claimed(conversation_id or token_hex(16)) as claimed:
             now = time.time_ns() // 1_000_000
@@ -105,9 +120,11 @@ class Conversations:
                 content=text,
                 thinking="",
                 state=LaneState.DONE,
-                facts={"order": _shuffled(len(lanes))} if blind and len(lanes) > 1 else {},
+                facts=_how(len(lanes), blind=blind, in_turn=in_turn),
                 created_at=now,
             )
+            if kind == "compare":
+                conversation.settings = conversation.settings | {"in_turn": in_turn}
             return await self._launch(_Place(conversation, history, prompt), dict(enumerate(lanes)), {})
 
     async def answer_again(
@@ -135,6 +152,32 @@ class Conversations:
             writers = {call.lane_id: self._gateway.providers.label(call.provider) for call in calls}
             again = {index: _again(index, answers, writers, going_on=going_on) for index in lanes}
             return await self._launch(_Place(conversation, before, prompt), lanes, again)
+
+    async def ask_aside(self, conversation_id: str, number: int, text: str, setup: LaneSetup, merge: Merge) -> Turn:
+        """Has something made of the answers to a prompt, beside them: no lane gets to know of it.
+
+        Args:
+            number: of the turn that it is made of.
+            text: what is sent, without anything said before.
+
+        Raises:
+            ConversationBusy, NotFound: as `start_turn`.
+            InvalidRequest: no such turn, or too much to send.
+        """
+        text = _checked(text)
+        with self._claimed(conversation_id):
+            conversation = await asyncio.to_thread(self._store.conversation, conversation_id)
+            history = await asyncio.to_thread(self._store.messages, conversation_id)
+            said = [message for message in history if message.turn == number]
+            prompt = next((message for message in said if message.role == MessageRole.USER), None)
+            if prompt is None:
+                raise InvalidRequest("There are no answers to go by.")
+            index = max(FIRST_MERGE, 1 + max(message.lane for message in said))
+            lane = Lane(token_hex(16), index, 0, setup, merge=merge)
+            turn = Turn(conversation_id, number, prompt.content, prompt.id, [lane], prompt.created_at)
+            conversation.updated_at = time.time_ns() // 1_000_000
+            place = _Place(conversation, [], replace(prompt, content=text))
+            return await self._send(turn, place, [self._store.save_conversation(conversation)])
 
     async def expected_cost(
         self, text: str, lanes: Sequence[LaneSetup], *, conversation_id: str | None = None
@@ -171,8 +214,11 @@ class Conversations:
         if not turn:
             return Transcript(conversation, exchanges)
         last = exchanges[-1]
-        answers = tuple(running[a.id].answer() if a.id in running else a for a in last.answers)
-        return Transcript(conversation, (*exchanges[:-1], replace(last, answers=answers)), turn)
+        answers, merges = (
+            tuple(running[a.id].answer() if a.id in running else a for a in found)
+            for found in (last.answers, last.merges)
+        )
+        return Transcript(conversation, (*exchanges[:-1], replace(last, answers=answers, merges=merges)), turn)
 
     async def vote(
         self, conversation_id: str, turn: int, verdict: Verdict, best: int | None = None, tags: Iterable[str] = ()
@@ -268,22 +314,27 @@ class Conversations:
             for version, begun in [again.get(index, first)]
         ]
         turn = Turn(prompt.conversation_id, prompt.turn, prompt.content, prompt.id, lanes, prompt.created_at)
-        source = Source.COMPARE if place.conversation.kind == "compare" else Source.CHAT
         place.conversation.updated_at = time.time_ns() // 1_000_000
-        place.conversation.settings = {"lanes": _all_setups(place.conversation, setups)}
+        place.conversation.settings = place.conversation.settings | {"lanes": _all_setups(place.conversation, setups)}
         saved = [self._store.save_conversation(place.conversation), self._store.save_message(prompt)]
-        for lane in lanes:
-            self._aim(lane, place, source)
+        in_turn = bool(prompt.facts.get("in_turn")) and not again
+        return await self._send(turn, place, saved, in_turn=in_turn)
+
+    async def _send(self, turn: Turn, place: _Place, saved: list[Saved], *, in_turn: bool = False) -> Turn:
+        """Waits until all is committed, then lets the lanes run: at once, or each when the one before has ended."""
+        for lane in turn.lanes:
+            if not in_turn:
+                lane.state = self._aim(lane, place)
             saved.append(self._store.save_message(stored_lane(lane, turn, lane.state)))
             if lane.request:
                 saved.append(lane.request.attempt.saved)
         try:
             await self._committed(saved)
         except BaseException as error:
-            for lane in lanes:
+            for lane in turn.lanes:
                 self._unsent(lane, turn, error)
             raise
-        self._run(turn)
+        self._run(turn, place)
         return turn
 
     async def _committed(self, saved: Sequence[Saved]) -> None:
@@ -295,19 +346,20 @@ class Conversations:
             trouble = self._store.writer.trouble or "The database is busy."
             raise StoreError(f"{trouble} The message was not sent, because it could not be saved.") from error
 
-    def _aim(self, lane: Lane, place: _Place, source: Source) -> None:
-        """Begins the lane's request; a lane that can't be sent fails with its reason."""
+    def _aim(self, lane: Lane, place: _Place) -> LaneState:
+        """Begins the lane's request and returns its state; a lane that can't be sent fails with its reason."""
         prompt = _prompt(lane.setup, lane.index, place.before, place.prompt.content, lane.begun.text)
         try:
             lane.request = self._gateway.begin(
                 lane.setup.provider,
                 prompt,
-                source=source,
+                source=place.source,
                 conversation_id=place.conversation.id,
                 lane_id=lane.id,
             )
         except (UserError, ProviderError) as error:
-            lane.state = lane.fail(error)
+            return lane.fail(error)
+        return lane.state
 
     def _unsent(self, lane: Lane, turn: Turn, error: BaseException) -> None:
         """Ends a lane whose rows were not committed in time; they may be later, and must not seem to be running."""
@@ -316,21 +368,53 @@ class Conversations:
             state = lane.fail(error) if isinstance(error, ConductorError) else LaneState.INTERRUPTED
             self._store.save_message(stored_lane(lane, turn, state))
 
-    def _run(self, turn: Turn) -> None:
+    def _run(self, turn: Turn, place: _Place) -> None:
         self._turns[turn.conversation_id] = turn
-        for lane in turn.lanes:
+        before: asyncio.Task[None] | None = None
+        for lane in _as_shown(turn, place.prompt):
             if lane.request:
                 lane.task = asyncio.create_task(run_lane(lane, turn, self._store))
+            elif lane.state.running:
+                lane.task = before = asyncio.create_task(self._run_after(before, lane, turn, place))
+            if lane.task:
                 lane.task.add_done_callback(lambda _: self._forget(turn))
         self._forget(turn)
+
+    async def _run_after(self, before: asyncio.Task[None] | None, lane: Lane, turn: Turn, place: _Place) -> None:
+        """Drives a lane to its end once another one has ended; its call row is committed before a byte leaves."""
+        state = LaneState.STOPPED
+        try:
+            if before:
+                await asyncio.wait([before])
+            state = self._aim(lane, place)
+            if lane.request:
+                await self._committed([lane.request.attempt.saved])
+        except asyncio.CancelledError:
+            state = LaneState.INTERRUPTED if lane.interrupted else LaneState.STOPPED
+        except ConductorError as error:
+            state = lane.fail(error)
+        if state.running:
+            await run_lane(lane, turn, self._store)
+        else:
+            await end_unsent(lane, turn, self._store, state)
 
     def _forget(self, turn: Turn) -> None:
         if not turn.running and self._turns.get(turn.conversation_id) is turn:
             del self._turns[turn.conversation_id]
 
 
-def _shuffled(lanes: int) -> list[int]:
-    return random.SystemRandom().sample(range(lanes), lanes)
+def _how(lanes: int, *, blind: bool, in_turn: bool) -> dict[str, Any]:
+    """What is kept with a prompt of how it was sent: the order of shuffled lanes, and that they took turns."""
+    if lanes < 2:
+        return {}
+    order = {"order": random.SystemRandom().sample(range(lanes), lanes)} if blind else {}
+    return order | ({"in_turn": True} if in_turn else {})
+
+
+def _as_shown(turn: Turn, prompt: StoredMessage) -> Sequence[Lane]:
+    """The lanes in the order that readers know them by: who writes first would else tell who is who."""
+    places = {lane: place for place, lane in enumerate(prompt.facts.get("order", ()))}
+    return sorted(turn.lanes, key=lambda lane: places.get(lane.index, lane.index))
 
 
 def title_of(text: str) -> str:
@@ -384,6 +468,8 @@ def _prompt(setup: LaneSetup, index: int, before: Sequence[StoredMessage], text:
         model=setup.model,
         temperature=setup.temperature,
         max_tokens=setup.max_tokens,
+        top_p=setup.top_p,
+        seed=setup.seed,
     )
 
 

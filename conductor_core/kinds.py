@@ -51,6 +51,17 @@ class Verdict(StrEnum):
     """Revealed without a vote."""
 
 
+class MergeKind(StrEnum):
+    """What is made of the answers to one prompt."""
+
+    FUSE = "fuse"
+    """One answer with the best of all."""
+    CHECKLIST = "checklist"
+    """First what a good answer needs, then that answer."""
+    CRITERIA = "criteria"
+    """A table that rates each answer by criteria."""
+
+
 class ProviderState(StrEnum):
     """How a provider stands, judged on the user's own calls."""
 

@@ -167,6 +167,15 @@ votes = Table(
 )
 _partial(votes, "votes_by_conversation", "conversation_id", "conversation_id IS NOT NULL")
 
+lane_presets = Table(
+    "lane_presets",
+    metadata,
+    Column("id", String(32), primary_key=True),  # made from the name: the same name twice is one preset
+    Column("name", String(60), nullable=False),
+    Column("settings", JSON, nullable=False),  # its lanes, and whether they take turns
+    Column("created_at", BigInteger, nullable=False),
+)
+
 series = Table(
     "series",
     metadata,
