@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import actions, state
-from dashboard.components import compare_lanes, composer, history, seek
+from dashboard.components import compare_lanes, composer, history, lane_setups, presets, seek
 from dashboard.components.browser import is_narrow
 from dashboard.components.conversation_menu import menu
 
@@ -18,17 +18,20 @@ with st.container(key="compare-head", horizontal=True, vertical_alignment="cente
     if transcript:
         menu(transcript)
     else:
-        compare_lanes.choose_count(compare)
+        lane_setups.choose_count(compare)
+    lane_setups.choose_run(compare)
+    presets.draw(compare)
     compare_lanes.choose_blind(compare, transcript)
 compare.narrow = is_narrow(compare.narrow)
 
 hidden = transcript is not None and transcript.hidden
 if not hidden:
-    compare_lanes.setups(compare)
+    lane_setups.setups(compare)
 if transcript:
     compare_lanes.draw(transcript, compare)
 else:
-    st.caption("Every lane gets the same prompt at the same moment. Choose who answers, then write below.")
+    when = "one after another" if compare.in_turn else "at the same moment"
+    st.caption(f"Every lane gets the same prompt {when}. Choose who answers, then write below.")
 
 composer.compare(compare, hidden=hidden)
 if transcript:

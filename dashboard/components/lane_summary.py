@@ -6,7 +6,7 @@ import streamlit as st
 
 from conductor_core.answers import Answer, Exchange
 from conductor_core.kinds import CostKind
-from dashboard.components import charts, numbers, untrusted
+from dashboard.components import charts, facts, numbers, untrusted
 from dashboard.components.who import look_of, name_of
 
 
@@ -33,13 +33,8 @@ def _figures(exchange: Exchange, answer: Answer) -> charts.LaneFigures:
         latency_ms=answer.latency_ms,
         tokens_per_second=answer.tokens_per_second,
         cost_usd=answer.cost_usd,
-        cost_kind=_cost_kind(answer),
+        cost_kind=facts.cost_kind(answer),
     )
-
-
-def _cost_kind(answer: Answer) -> CostKind | None:
-    """None for an answer that was refused before it began: it is not free, there is none."""
-    return None if answer.failure and answer.completion_tokens is None else answer.cost_kind
 
 
 def _row(exchange: Exchange, answer: Answer) -> dict[str, str]:
@@ -53,5 +48,5 @@ def _row(exchange: Exchange, answer: Answer) -> dict[str, str]:
         "Whole answer": numbers.seconds(answer.latency_ms),
         "Speed": numbers.rate(answer.tokens_per_second),
         "Tokens in → out": untrusted.plain(numbers.tokens(answer.prompt_tokens, answer.completion_tokens, estimated)),
-        "Cost": untrusted.plain(numbers.money(answer.cost_usd, _cost_kind(answer))),
+        "Cost": untrusted.plain(numbers.money(answer.cost_usd, facts.cost_kind(answer))),
     }

@@ -40,6 +40,11 @@ def count(number: int | None) -> str:
     return MISSING if number is None else f"{number:,}"
 
 
+def ordinal(number: int) -> str:
+    """`1st`, `2nd`, `3rd`, `4th`; of the few lanes there are."""
+    return f"{number}{('st', 'nd', 'rd')[number - 1] if number <= 3 else 'th'}"
+
+
 def attempts(number: int) -> str:
     """`1 attempt`, `1,250 attempts`."""
     return "1 attempt" if number == 1 else f"{count(number)} attempts"
