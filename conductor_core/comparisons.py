@@ -41,6 +41,8 @@ class Comparisons:
         exchange = next((found for found in transcript.exchanges if found.turn == number), None)
         if exchange is None:
             raise InvalidRequest("There are no answers to merge.")
+        if exchange is not transcript.exchanges[-1]:
+            raise InvalidRequest("Only the answers to the last prompt can be merged.")
         earlier = [before.prompt for before in transcript.exchanges if before.turn < number]
         text = merge_prompt(kind, exchange, earlier)
         return await self._conversations.ask_aside(comparison_id, number, text, setup, Merge(kind, text))

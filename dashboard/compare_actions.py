@@ -10,7 +10,6 @@ from conductor_core.errors import UserError
 from conductor_core.kinds import MergeKind
 from conductor_core.presets import lanes_of
 from conductor_core.store.records import Preset
-from conductor_core.turns import LaneSetup
 from dashboard import actions, runtime, state
 from dashboard.components import picker
 
@@ -105,8 +104,13 @@ def delete_preset(preset: Preset) -> None:
     runtime.run(runtime.get_conductor().presets.delete(preset))
 
 
-def merge(comparison_id: str, turn: int, kind: MergeKind, setup: LaneSetup) -> None:
-    """Has the answers to a prompt merged."""
+def merge(comparison_id: str, turn: int, kind: MergeKind, key: str) -> None:
+    """Has the answers to a prompt merged.
+
+    Args:
+        key: of the picker that says by whom.
+    """
+    setup = picker.taken_in(state.compare().merging, key)
     try:
         runtime.run(runtime.get_conductor().comparisons.merge(comparison_id, turn, kind, setup))
     except UserError as error:
@@ -114,13 +118,12 @@ def merge(comparison_id: str, turn: int, kind: MergeKind, setup: LaneSetup) -> N
 
 
 def continue_as_chat(comparison_id: str, lane: int) -> str | None:
-    """Makes a chat of one lane and opens it; returns its id, or None where the page says why not."""
+    """Makes a chat of one lane; returns its id, or None where the page says why not."""
     try:
-        chat_id = runtime.run(runtime.get_conductor().comparisons.as_chat(comparison_id, lane))
+        return runtime.run(runtime.get_conductor().comparisons.as_chat(comparison_id, lane))
     except UserError as error:
         state.compare().notice = str(error)
         return None
-    return chat_id
 
 
 def _to_all(changes: dict[str, Any]) -> None:

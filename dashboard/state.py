@@ -54,6 +54,7 @@ class CompareState:
         blind: the next prompt is answered by lanes that nobody can tell apart until the vote.
         revision: counts changes of the lanes that no widget of theirs made, so that the widgets are made anew.
         presets: what is being done with the presets.
+        merging: what the next merge is asked with.
     """
 
     comparison_id: str | None = None
@@ -65,6 +66,7 @@ class CompareState:
     narrow: bool = False
     revision: int = 0
     presets: PresetsState = field(default_factory=lambda: PresetsState())
+    merging: LaneSetup = field(default_factory=lambda: LaneSetup(temperature=0.3, max_tokens=2000))
     notice: str = ""
     held: Held | None = None
 

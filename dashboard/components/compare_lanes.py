@@ -12,7 +12,17 @@ from conductor_core.errors import NotFound
 from conductor_core.kinds import LaneState
 from dashboard import actions, compare_actions, runtime, state
 from dashboard.components import answer as one
-from dashboard.components import lane_setups, lane_summary, live, race, untrusted, vote_bar, word_diff
+from dashboard.components import (
+    going_on,
+    lane_setups,
+    lane_summary,
+    live,
+    merging,
+    race,
+    untrusted,
+    vote_bar,
+    word_diff,
+)
 from dashboard.components.answer_choices import choices
 from dashboard.components.browser import copy_button
 from dashboard.components.who import hidden, show, side_name
@@ -60,16 +70,28 @@ def draw(transcript: Transcript, compare: state.CompareState) -> None:
         with live.place():
             _lanes(exchange, compare, comparison_id, again_at=None)
         vote_bar.draw(exchange, comparison_id)
+        with live.place():
+            merging.draw(exchange, comparison_id)
     _prompt(last)
-    if transcript.turn:
-        live.watch(transcript.turn, lambda now: _last(_with_others(now, last), compare, comparison_id, again_at=None))
+    turn, answering = transcript.turn, any(answer.running for answer in last.answers)
+    if turn and answering:
+        live.watch(turn, lambda now: _last(_with_others(now, last), compare, comparison_id, again_at=None))
         return
     with live.place():
-        _last(last, compare, comparison_id, again_at=last.turn)
+        _last(last, compare, comparison_id, again_at=None if turn else last.turn)
     vote_bar.draw(last, comparison_id)
+    if not last.hidden:
+        with st.container(horizontal=True, gap="small", vertical_alignment="center", key=f"after-{last.prompt_id}"):
+            merging.ask(last, compare, comparison_id, running=bool(turn))
+            going_on.ask(last, _shown(last, compare), comparison_id, running=bool(turn))
+    if turn:
+        live.watch(turn, lambda now: merging.draw(_with_others(now, last), comparison_id))
+    else:
+        with live.place():
+            merging.draw(last, comparison_id)
     word_diff.draw(last)
     if not last.hidden:
-        lane_summary.draw(last)
+        lane_summary.draw(last, [answer.lane for answer in _shown(last, compare)])
 
 
 def _last(exchange: Exchange, compare: state.CompareState, comparison_id: str, *, again_at: int | None) -> None:
@@ -189,6 +211,8 @@ def _prompt(exchange: Exchange) -> None:
 
 def _with_others(now: Exchange, stored: Exchange) -> Exchange:
     """The running exchange, completed by lanes that are not part of the turn (one lane answers again)."""
-    running = {answer.lane: answer for answer in now.answers}
-    answers = tuple(running.get(answer.lane, answer) for answer in stored.answers)
-    return replace(stored, answers=answers)
+    running = {answer.lane: answer for answer in (*now.answers, *now.merges)}
+    answers, merges = (
+        tuple(running.get(answer.lane, answer) for answer in found) for found in (stored.answers, stored.merges)
+    )
+    return replace(stored, answers=answers, merges=merges)

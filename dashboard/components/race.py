@@ -63,10 +63,11 @@ def _row(exchange: Exchange, answer: Answer, place: int | None, longest: float) 
         f'<i class="writes" style="left:{first / longest:.2%};width:{(latency - first) / longest:.2%};'
         f'background:{look.colour}"></i>'
     )
+    told = escape(numbers.unbroken(words(answer)))
     return (
         f'<div class="racer{" won" if place == 1 else ""}"><b>{numbers.ordinal(place) if place else ""}</b>'
         f"<span>{escape(exchange.side(answer.lane))} · "
         f'<span style="color:{look.colour}" aria-hidden="true">{escape(look.mark)}</span> {escape(name)} '
         f"<small>{escape(untrusted.isolated(answer.model))}</small></span>"
-        f'<span class="track" aria-hidden="true">{track}</span><span class="told">{escape(words(answer))}</span></div>'
+        f'<span class="track" aria-hidden="true">{track}</span><span class="told">{told}</span></div>'
     )
