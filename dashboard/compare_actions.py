@@ -66,6 +66,12 @@ def beside(comparison_id: str | None) -> None:
         st.query_params.pop(actions.BESIDE, None)
 
 
+def open_alone(comparison_id: str) -> None:
+    """Shows one of two comparisons without the other."""
+    beside(None)
+    actions.open_comparison(comparison_id)
+
+
 def save_preset(key: str) -> None:
     """Keeps the lanes as they are set up now.
 

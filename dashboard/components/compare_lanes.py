@@ -18,6 +18,7 @@ from dashboard.components import (
     lane_summary,
     live,
     merging,
+    presets,
     race,
     untrusted,
     vote_bar,
@@ -25,6 +26,7 @@ from dashboard.components import (
 )
 from dashboard.components.answer_choices import choices
 from dashboard.components.browser import copy_button
+from dashboard.components.conversation_menu import menu
 from dashboard.components.who import hidden, show, side_name
 
 LANE_HEIGHT = 340
@@ -44,6 +46,17 @@ def opened(compare: state.CompareState) -> Transcript | None:
         actions.open_comparison(None)
         compare.notice = str(error)
         return None
+
+
+def head(compare: state.CompareState, transcript: Transcript | None) -> None:
+    """What stands beside the page's name: the comparison's menu or how many lanes there are, and how they are asked."""
+    if transcript:
+        menu(transcript)
+    else:
+        lane_setups.choose_count(compare)
+    lane_setups.choose_run(compare)
+    presets.draw(compare)
+    choose_blind(compare, transcript)
 
 
 def choose_blind(compare: state.CompareState, transcript: Transcript | None) -> None:

@@ -24,7 +24,7 @@ def draw(exchange: Exchange, order: Iterable[int]) -> None:
     if not sent:
         return
     st.markdown("**How they did**")
-    st.table([_row(exchange, answer) for answer in sent])
+    st.table([row(exchange, answer) for answer in sent])
     groups = repeated(exchange)
     if groups:
         st.markdown("**How far the same lanes differ**")
@@ -74,7 +74,8 @@ def _figures(exchange: Exchange, answer: Answer) -> charts.LaneFigures:
     )
 
 
-def _row(exchange: Exchange, answer: Answer) -> dict[str, str]:
+def row(exchange: Exchange, answer: Answer) -> dict[str, str]:
+    """A row of the table, its texts escaped for it."""
     return {
         "Lane": f"{exchange.side(answer.lane)} {look_of(answer.provider).mark} "
         f"{untrusted.plain(name_of(answer.provider))}",
