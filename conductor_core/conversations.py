@@ -365,6 +365,7 @@ class Conversations:
         """Ends a lane whose rows were not committed in time; they may be later, and must not seem to be running."""
         if lane.request:
             lane.request.drop()
+        if lane.state.running:
             state = lane.fail(error) if isinstance(error, ConductorError) else LaneState.INTERRUPTED
             self._store.save_message(stored_lane(lane, turn, state))
 

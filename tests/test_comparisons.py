@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from conductor_core.answers import Exchange
 from conductor_core.comparisons import arranged
 from conductor_core.conductor import Conductor
-from conductor_core.errors import ConversationBusy, InvalidRequest, NotFound
+from conductor_core.errors import ConversationBusy, InvalidRequest, NotFound, StoreError
 from conductor_core.kinds import LaneState, MergeKind, Outcome, Source, Verdict
 from conductor_core.turns import LaneSetup, Turn
 from tests.installation import installation
@@ -110,6 +112,22 @@ async def test_the_end_of_the_process_interrupts_waiting_lanes(tmp_path: Path, u
         setups = [lane("any silent"), lane("any")]
         turn = await conductor.conversations.start_turn("Hello", setups, kind="compare", in_turn=True)
     assert states(turn) == [LaneState.INTERRUPTED] * 2
+
+
+async def test_lanes_that_were_refused_unsaved_do_not_wait_for_ever(
+    tmp_path: Path, conductor: Conductor, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once the disk is free their rows say that nothing was sent, also of those that had yet to have their turn."""
+    monkeypatch.setattr("conductor_core.conversations.SAVE_SECONDS", 0.1)
+    with closing(sqlite3.connect(tmp_path / "conductor.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="was not sent"):
+            await conductor.conversations.start_turn("Hello", [lane(), lane()], kind="compare", in_turn=True)
+        other.execute("ROLLBACK")
+    await conductor.store.rename("none", "none")
+    [saved] = conductor.store.conversations("compare")
+    assert [answer.state for answer in last(conductor, saved.id).answers] == [LaneState.FAILED] * 2
+    assert upstream.requests == []
 
 
 async def test_who_was_done_first_has_the_first_place(conductor: Conductor) -> None:

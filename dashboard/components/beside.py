@@ -10,7 +10,7 @@ from conductor_core.answers import Answer, Exchange, Transcript
 from conductor_core.errors import NotFound
 from dashboard import actions, compare_actions, runtime, state
 from dashboard.components import answer as one
-from dashboard.components import lane_summary, untrusted
+from dashboard.components import lane_summary, merging, untrusted
 from dashboard.components.who import hidden, show, side_name
 
 TEXT_HEIGHT = 300
@@ -60,11 +60,11 @@ def draw(first: Transcript, second: Transcript, *, narrow: bool) -> None:
 
 
 def _tabs(*both: Transcript) -> None:
-    for tab, transcript in zip(st.tabs([_title(one) for one in both]), both, strict=True):
+    for tab, transcript in zip(st.tabs([_title(transcript) for transcript in both]), both, strict=True):
         with tab:
             _head(transcript)
             for exchange in transcript.exchanges:
-                _exchange(exchange)
+                _exchange(exchange, transcript.conversation.id)
 
 
 def _columns(first: Transcript, second: Transcript) -> None:
@@ -72,10 +72,10 @@ def _columns(first: Transcript, second: Transcript) -> None:
         with column:
             _head(transcript)
     for pair in zip_longest(first.exchanges, second.exchanges):
-        for column, exchange in zip(st.columns(2, gap="medium"), pair, strict=True):
+        for column, exchange, of in zip(st.columns(2, gap="medium"), pair, (first, second), strict=True):
             with column:
                 if exchange:
-                    _exchange(exchange)
+                    _exchange(exchange, of.conversation.id)
                 else:
                     st.caption("Nothing more was asked here.")
 
@@ -99,13 +99,14 @@ def _head(transcript: Transcript) -> None:
         )
 
 
-def _exchange(exchange: Exchange) -> None:
+def _exchange(exchange: Exchange, comparison_id: str) -> None:
     with st.container(key=f"said-{exchange.prompt_id}"):
         untrusted.markdown(exchange.prompt)
     names = [untrusted.plain(side_name(exchange, answer)) for answer in exchange.sides]
     for tab, answer in zip(st.tabs(names), exchange.sides, strict=True):
         with tab:
             _answer(exchange, answer)
+    merging.draw(exchange, comparison_id)
 
 
 def _answer(exchange: Exchange, answer: Answer) -> None:

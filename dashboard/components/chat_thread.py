@@ -51,7 +51,7 @@ def draw(transcript: Transcript) -> None:
     *earlier, last = transcript.exchanges
     for exchange in _unfolded(earlier, conversation_id):
         _exchange(exchange, conversation_id, again_at=None)
-    if transcript.turn:
+    if transcript.turn and any(answer.running for answer in last.answers):  # not a merge of a comparison
         _prompt(last)
         live.watch(transcript.turn, lambda now: _answer(now.answers[0], conversation_id, again_at=None))
     else:

@@ -141,23 +141,14 @@ def _lanes(exchange: Exchange, compare: state.CompareState, comparison_id: str, 
 
 def _alone(exchange: Exchange, sides: list[str], side: str) -> None:
     """The way back to all lanes, and to the next one."""
-    st.button(
-        "All lanes",
-        key=f"all-lanes-{exchange.prompt_id}",
-        icon=":material/arrow_back:",
-        type="tertiary",
-        on_click=compare_actions.focus,
-        args=(None,),
-    )
     following = sides[(sides.index(side) + 1) % len(sides)]
-    st.button(
-        "Next lane",
-        key=f"next-lane-{exchange.prompt_id}",
-        icon=":material/arrow_forward:",
-        type="tertiary",
-        on_click=compare_actions.focus,
-        args=(following,),
-    )
+    for label, icon, to in (
+        ("All lanes", ":material/arrow_back:", None),
+        ("Next lane", ":material/arrow_forward:", following),
+    ):
+        if st.button(label, key=f"{label}-{exchange.prompt_id}", icon=icon, type="tertiary"):
+            compare_actions.focus(to)
+            st.rerun()  # also what is drawn outside of a running turn
 
 
 def _text_place(answer: Answer, height: int | None) -> DeltaGenerator:
@@ -177,7 +168,8 @@ def _hidden_lane(answer: Answer, side: str, comparison_id: str, height: int | No
         if answer.text or not answer.running:
             one.body(answer)
         else:
-            st.caption("Answering …")
+            begun = answer.request_id or answer.latency_ms is not None
+            st.caption("Answering …" if begun else "Waiting for its turn …")
         if answer.failure or answer.state is LaneState.FAILED:
             st.error("This answer failed. Who it was, and why, is told after the vote.")
     with st.container(key=f"facts-{answer.id}"):

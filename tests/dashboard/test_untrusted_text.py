@@ -35,7 +35,7 @@ ALLOWED: dict[str, dict[tuple[str, str], str]] = {
     "components/composer.py": {("button", "label"): "a word of ours, given by this file"},
     "components/beside.py": {
         ("table", "rows"): "names go through plain there and in lane_summary",
-        ("tabs", "[_title(one) for one in both]"): "titles go through plain there",
+        ("tabs", "[_title(transcript) for transcript in both]"): "titles go through plain there",
         ("tabs", "names"): "names go through plain a line above",
     },
     "components/call_details.py": {

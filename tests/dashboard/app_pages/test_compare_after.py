@@ -101,6 +101,17 @@ def test_a_merge_runs_and_is_stopped_like_an_answer(install: Install, upstream: 
     assert len([box for box in page.expander if box.label == "The prompt used"]) == 2
 
 
+def test_chat_shows_a_comparison_whose_answers_are_being_merged(install: Install, upstream: Upstream) -> None:
+    """Opened there by its address, it has its first lane's answer."""
+    conductor = install(upstream)
+    page = compared(lane("any silent"))
+    keyed(page.button, "merge-now-")[0].click().run()
+    assert conductor.conversations.turn(conversation_of(page))
+    assert shown(opened("chat", c=conversation_of(page)), ANSWER) == 1
+    keyed(page.button, "stop-")[0].click().run()
+    answered(page)
+
+
 def test_one_answer_is_nothing_to_merge(install: Install, upstream: Upstream) -> None:
     """Nor is anything before a blind vote."""
     install(upstream)

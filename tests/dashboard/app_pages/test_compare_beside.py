@@ -28,6 +28,10 @@ def menu_of(page: AppTest, conversation_id: str) -> list[str]:
     return next(list(menu.options) for menu in page.sidebar.menu_button if menu.key == f"menu-{conversation_id}")
 
 
+def files(page: AppTest) -> list[str]:
+    return [str(getattr(button, "label", "")) for button in page.get("download_button")]
+
+
 def test_two_are_shown_side_by_side(install: Install, upstream: Upstream) -> None:
     """By the menu in the history; prompt by prompt, every answer, and one table of both."""
     first, second, page = two(install, upstream)
@@ -90,7 +94,7 @@ def test_another_comparison_from_the_list_leaves_both(install: Install, upstream
 def test_both_files_are_offered(install: Install, upstream: Upstream) -> None:
     """For a comparison; a chat has its Markdown."""
     _, second, page = two(install, upstream)
-    assert [button.label for button in page.get("download_button")] == ["Export as Markdown", "Export as HTML"]
+    assert files(page) == ["Export as Markdown", "Export as HTML"]
     chat = ask_chat(opened("chat"), "Hi")
-    assert [button.label for button in chat.get("download_button")] == ["Export as Markdown"]
+    assert files(chat) == ["Export as Markdown"]
     assert runtime.get_conductor().store.conversation(second).kind == "compare"

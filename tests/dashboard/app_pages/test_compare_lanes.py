@@ -122,10 +122,10 @@ def test_one_lane_is_shown_alone(install: Install, upstream: Upstream) -> None:
     assert len(keyed(page.slider, "temperature-")) == 2  # and that of a merge
     again = opened("compare", cmp=conversation_of(page), lane="2")
     assert "Anthropic" in who(again)[0]
-    keyed(again.button, "next-lane-")[0].click().run()
+    keyed(again.button, "Next lane-")[0].click().run()
     assert ["OpenAI" in head for head in who(again)] == [True]
     assert [menu.options for menu in menus(again, "menu-lane-")] == [[ALL]]
-    keyed(again.button, "all-lanes-")[0].click().run()
+    keyed(again.button, "All lanes-")[0].click().run()
     assert len(who(again)) == 2
     assert "lane" not in again.query_params
 
