@@ -146,7 +146,7 @@ def _alone(exchange: Exchange, sides: list[str], side: str) -> None:
         ("All lanes", ":material/arrow_back:", None),
         ("Next lane", ":material/arrow_forward:", following),
     ):
-        if st.button(label, key=f"{label}-{exchange.prompt_id}", icon=icon, type="tertiary"):
+        if st.button(untrusted.plain(label), key=f"{label}-{exchange.prompt_id}", icon=icon, type="tertiary"):
             compare_actions.focus(to)
             st.rerun()  # also what is drawn outside of a running turn
 
