@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from conductor_core.branches import Step, Tree
-from conductor_core.kinds import CostKind, FinishReason, LaneState, Outcome
+from conductor_core.kinds import CostKind, FinishReason, LaneState, MergeKind, Outcome
 from conductor_core.metrics.call import Call
 from conductor_core.metrics.total import NOTHING, Total
 from conductor_core.store.records import Conversation, StoredMessage, Vote
@@ -27,6 +27,7 @@ FIGURES = (
     "cost_kind",
     "finish_reason",
     "request_id",
+    "ended_at",
 )
 """What an answer has of its call."""
 
@@ -41,6 +42,14 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Merge:
+    """What was asked of a model with all answers to a prompt at hand, and the words it was asked with."""
+
+    kind: MergeKind
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """One answer with its facts. Times in ms, money in USD; None is "not known (yet)", never zero.
 
@@ -51,6 +60,8 @@ class Answer:
         attempt, attempts: the number of the current attempt from 1, and how many there may be.
         kept: what earlier answers to the same prompt had written before they broke off, oldest first.
         versions: the ids of all answers to the prompt that can be looked at, oldest first, this one among them.
+        ended_at: when its last attempt ended (UTC ms).
+        merge: of what was made of other answers, how.
     """
 
     id: str
@@ -81,6 +92,8 @@ class Answer:
     setup: dict[str, Any] = field(default_factory=dict)
     kept: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
+    ended_at: float | None = None
+    merge: Merge | None = None
 
     @property
     def running(self) -> bool:
@@ -112,6 +125,8 @@ class Exchange:
         vote: what somebody thought of the answers.
         edits: the ids of the prompts in this one's place, oldest first, this one among them.
         files: what goes with the prompt.
+        in_turn: the lanes answered one after another, each timed by itself.
+        merges: what was made of the answers, oldest first.
     """
 
     turn: int
@@ -123,6 +138,8 @@ class Exchange:
     vote: Vote | None = None
     edits: tuple[str, ...] = ()
     files: tuple[AttachedFile, ...] = ()
+    in_turn: bool = False
+    merges: tuple[Answer, ...] = ()
 
     @property
     def blind(self) -> bool:
@@ -140,11 +157,25 @@ class Exchange:
         places = {lane: place for place, lane in enumerate(self.order)}
         return tuple(sorted(self.answers, key=lambda answer: places.get(answer.lane, answer.lane)))
 
+    @property
+    def places(self) -> dict[int, int]:
+        """By lane, who was done first (1), second …; lanes that did not come to a whole answer have no place."""
+        done = [answer for answer in self.answers if answer.state is LaneState.DONE and not answer.failure]
+        took = sorted((_took(answer, alone=self.in_turn), answer.lane) for answer in done)
+        return {lane: place for place, (_, lane) in enumerate(took, 1)}
+
     def side(self, lane: int) -> str:
         """What a lane is called: a letter where sides were shuffled, else its number."""
         if not self.blind:
             return str(lane + 1)
         return chr(ord("A") + [answer.lane for answer in self.sides].index(lane))
+
+
+def _took(answer: Answer, *, alone: bool) -> float:
+    """Milliseconds from the prompt to the end, with failed attempts; alone: of the answer itself."""
+    if alone or answer.ended_at is None:
+        return answer.latency_ms or 0.0
+    return answer.ended_at - answer.created_at
 
 
 class Running(Protocol):
@@ -202,6 +233,7 @@ def stored_answer(message: StoredMessage, call: Call | None) -> Answer:
         known = {name: getattr(call, name) for name in FIGURES}
     else:
         known = _figures_kept(message.facts.get("figures", {}))
+    merge = message.facts.get("merge")
     return Answer(
         id=message.id,
         lane=message.lane,
@@ -217,6 +249,7 @@ def stored_answer(message: StoredMessage, call: Call | None) -> Answer:
         notices=tuple(message.facts.get("notices", ())),
         created_at=message.created_at,
         setup=message.facts.get("setup", {}),
+        merge=Merge(MergeKind(merge["kind"]), merge["prompt"]) if merge else None,
         **known,
     )
 
@@ -267,6 +300,8 @@ def _exchange(step: Step, tree: Tree, by_lane: Mapping[str | None, Call], vote: 
         vote,
         tuple(edit.id for edit in step.edits),
         tuple(AttachedFile(**file) for file in prompt.facts.get("files", ())),
+        bool(prompt.facts.get("in_turn")),
+        tuple(stored_answer(merge, by_lane.get(merge.id)) for merge in step.merges),
     )
 
 

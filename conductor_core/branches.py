@@ -1,7 +1,8 @@
 """Branches: a conversation is a tree of messages, of which one path is shown.
 
 An answer hangs on its prompt, a prompt on the answer before it. Prompts on one answer are edits of each other, answers
-on one prompt (and of one lane) its versions; of either the one with the highest `shown` is shown.
+on one prompt (and of one lane) its versions; of either the one with the highest `shown` is shown. What was made of the
+answers hangs on their prompt too, but nothing follows it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 CONTINUES = "continues"
 """Among an answer's facts: the id of the version it goes on from."""
 
+FIRST_MERGE = 1000
+"""From this lane on, what is stored beside the answers to a prompt was made of them: a merge each."""
+
 NO_PARTS: Mapping[str, Part] = MappingProxyType({})
 
 GO_ON = "Your answer broke off. Go on exactly where it ended, without repeating any of it."
@@ -36,12 +40,14 @@ class Step:
         edits: the prompts in its place, this one among them, oldest first.
         versions: of each lane all answers to this prompt, oldest first.
         answers: of each lane the one that is on the path; no lane, while there is no answer.
+        merges: what was made of the answers, oldest first.
     """
 
     prompt: StoredMessage
     edits: tuple[StoredMessage, ...]
     versions: dict[int, tuple[StoredMessage, ...]]
     answers: dict[int, StoredMessage]
+    merges: tuple[StoredMessage, ...] = ()
 
     @property
     def end(self) -> StoredMessage:
@@ -110,18 +116,22 @@ class Tree:
         while message:
             if not _is_answer(message):
                 step = self._step(message)
+            elif _is_merge(message):
+                step = self._step(self._message(message.parent or ""))
             else:
                 step = self._step(self._message(message.parent or ""), message)
             yield step
             message = self._messages.get(step.prompt.parent or "")
 
     def _step(self, prompt: StoredMessage, answer: StoredMessage | None = None) -> Step:
-        lanes = sorted({message.lane for message in self._after.get(prompt.id, ()) if _is_answer(message)})
+        given = [message for message in self._after.get(prompt.id, ()) if _is_answer(message)]
+        lanes = sorted({message.lane for message in given if not _is_merge(message)})
+        merges = sorted(filter(_is_merge, given), key=lambda message: message.lane)
         versions = {lane: self._beside(prompt.id, lane) for lane in lanes}
         answers = {lane: _shown(of_lane) for lane, of_lane in versions.items()}
         if answer:
             answers[answer.lane] = answer
-        return Step(prompt, self._beside(prompt.parent), versions, answers)
+        return Step(prompt, self._beside(prompt.parent), versions, answers, tuple(merges))
 
     def told(self, versions: Sequence[StoredMessage], shown: StoredMessage) -> list[StoredMessage]:
         """Versions that are worth looking at: not those that a later one continues, unless a path goes on from them."""
@@ -190,11 +200,17 @@ def prompt_of(
         model=setup.model,
         temperature=setup.temperature,
         max_tokens=setup.max_tokens,
+        top_p=setup.top_p,
+        seed=setup.seed,
     )
 
 
 def _is_answer(message: StoredMessage) -> bool:
     return message.role == MessageRole.ASSISTANT
+
+
+def _is_merge(message: StoredMessage) -> bool:
+    return message.lane >= FIRST_MERGE
 
 
 def _shown(messages: Sequence[StoredMessage]) -> StoredMessage:

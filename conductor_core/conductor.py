@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 import structlog
 
 from conductor_core import VERSION
+from conductor_core.comparisons import Comparisons
 from conductor_core.configuration import Configuration, check_budgets, check_default_models
 from conductor_core.conversations import Conversations
 from conductor_core.incidents import Step
 from conductor_core.kinds import ProviderState, Source, Verdict
 from conductor_core.metrics.live import LiveMetrics, overall
 from conductor_core.models import ChatRequest, ChatResponse, ProviderStatus, SystemStatus
+from conductor_core.presets import Presets
 from conductor_core.pricing import FREE, price
 from conductor_core.prompt import Prompt
 from conductor_core.prompt_sets.sets import PromptSets
@@ -56,6 +58,8 @@ class Conductor:
     Attributes:
         conversations: starts turns and reads them back.
         prompt_sets: runs many prompts over chosen lanes.
+        comparisons: what is done with conversations of several lanes.
+        presets: sets of lanes kept under a name.
         providers: the registry.
         live: the live figures of every provider.
         gateway: what every request goes through: routing, breakers, retries, places.
@@ -85,6 +89,8 @@ class Conductor:
         self.gateway = Gateway(store, self.live, self.providers, settings)
         self.conversations = Conversations(store, self.gateway, redactor)
         self.prompt_sets = PromptSets(store, self.gateway, redactor)
+        self.comparisons = Comparisons(store, self.conversations)
+        self.presets = Presets(store)
         self.catalog = Catalog(self.providers, asyncio.get_running_loop())
         self.configuration = Configuration(environment, self.providers, self.apply, private=private)
         self.webhook = Webhook(wire, redactor)

@@ -12,13 +12,13 @@ from secrets import token_hex
 from typing import Any
 
 from conductor_core import places
-from conductor_core.answers import Answer, Transcript, exchanges_of
+from conductor_core.answers import Answer, Merge, Transcript, exchanges_of
 from conductor_core.attachments import File, Shelf, noted, read_all
-from conductor_core.branches import Step, Tree, files_of, prompt_of
+from conductor_core.branches import FIRST_MERGE, Step, Tree, files_of, prompt_of
 from conductor_core.deletions import Deletions
 from conductor_core.errors import ConductorError, ConversationBusy, InvalidRequest, ProviderError, StoreError, UserError
 from conductor_core.forks import check_told, copied_files, forked
-from conductor_core.kinds import LaneState, Source, Verdict
+from conductor_core.kinds import LaneState, Verdict
 from conductor_core.metrics.total import total_of
 from conductor_core.models import MAX_CHARACTERS
 from conductor_core.places import Place
@@ -27,14 +27,16 @@ from conductor_core.redaction import Redactor
 from conductor_core.routing.expectation import NEWEST, Expectation, Lengths, Outlook, expected_cost, outlook_of
 from conductor_core.routing.gateway import Gateway
 from conductor_core.store.database import Store
-from conductor_core.store.records import Attachment, Conversation, Vote
+from conductor_core.store.records import Attachment, Conversation, StoredMessage, Vote
 from conductor_core.store.saved import Saved
 from conductor_core.submissions import Submissions
 from conductor_core.text import clean_text, is_blank
-from conductor_core.turns import SAVE_SECONDS, Lane, LaneSetup, Turn, run_lane, stored_lane
+from conductor_core.turns import SAVE_SECONDS, Lane, LaneSetup, Turn, end_unsent, run_lane, stored_lane
 from conductor_core.votes import vote_of
 
 TITLE_CHARACTERS = 60
+MOST_LANES = 8
+"""Answers to one prompt of a comparison, at most."""
 REMEMBERED_SECONDS = 5.0
 """So long the usual lengths of answers are taken to be as they were: a box asks while somebody types."""
 
@@ -61,6 +63,7 @@ class Conversations:
         conversation_id: str | None = None,
         kind: str = "chat",
         blind: bool = False,
+        in_turn: bool = False,
         after: str | None = None,
         instead_of: str | None = None,
         files: Sequence[File] = (),
@@ -73,6 +76,7 @@ class Conversations:
 
         Args:
             blind: the lanes are shuffled, and who answers is told after a vote.
+            in_turn: each lane is asked when the one before has ended; of shuffled lanes in their new order.
             after: the message it follows; when not given, the end of the path that is shown.
             instead_of: the prompt it is an edit of: it follows what that one does, and that one stays.
             files: what goes with it.
@@ -84,11 +88,15 @@ class Conversations:
             NotFound: no such conversation, or no such message in it.
         """
         text = _checked(text)
+        if len(lanes) > MOST_LANES:
+            raise InvalidRequest(f"One prompt gets {MOST_LANES} answers at most; these are {len(lanes)}.", "lanes")
 
         async def start() -> Turn:
-            order = _shuffled(len(lanes)) if blind and len(lanes) > 1 else []
+            how = _how(len(lanes), blind=blind, in_turn=in_turn)
             attached = await read_all(files)
-            return await self._start(text, lanes, conversation_id, kind, order, after, instead_of, attached)
+            return await self._start(
+                text, lanes, conversation_id, kind, how, after, instead_of, attached, in_turn=in_turn
+            )
 
         return await (self._submissions.once(idempotency_key, start) if idempotency_key else start())
 
@@ -98,10 +106,12 @@ class Conversations:
         lanes: Sequence[LaneSetup],
         conversation_id: str | None,
         kind: str,
-        order: list[int],
+        how: Mapping[str, Any],
         after: str | None,
         instead_of: str | None,
         attached: Sequence[Attachment],
+        *,
+        in_turn: bool,
     ) -> Turn:
         with self._claimed(conversation_id or token_hex(16)) as claimed:
             now = time.time_ns() // 1_000_000
@@ -115,9 +125,11 @@ class Conversations:
                 tree,
                 after=after,
                 instead_of=instead_of,
-                order=order,
+                how=how,
                 files=[noted(one) for one in attached],
             )
+            if conversation.kind == "compare":
+                conversation.settings = conversation.settings | {"in_turn": in_turn}
             return await self._launch(place, dict(enumerate(lanes)), attached)
 
     async def answer_again(
@@ -172,6 +184,33 @@ class Conversations:
         await self._committed(saved, "The fork was not made")
         return made.id
 
+    async def ask_aside(self, conversation_id: str, number: int, text: str, setup: LaneSetup, merge: Merge) -> Turn:
+        """Has something made of the answers to a prompt, beside them: no lane gets to know of it.
+
+        Args:
+            number: of the turn that it is made of, on the path that is shown.
+            text: what is sent, with the prompt's files but without anything said before.
+
+        Raises:
+            ConversationBusy, NotFound: as `start_turn`.
+            InvalidRequest: no such turn, or too much to send.
+        """
+        text = _checked(text)
+        with self._claimed(conversation_id):
+            conversation, tree = await self._read(conversation_id)
+            step = next((found for found in tree.path() if found.prompt.turn == number), None)
+            if step is None:
+                raise InvalidRequest("There are no answers to go by.")
+            index = step.merges[-1].lane + 1 if step.merges else FIRST_MERGE
+            lane = Lane(token_hex(16), index, setup, merge=merge)
+            prompt = step.prompt
+            turn = Turn(conversation_id, number, prompt.content, prompt.id, [lane], prompt.created_at)
+            conversation.updated_at = time.time_ns() // 1_000_000
+            place = Place(
+                conversation, [], replace(prompt, content=text), parts=await self._parts([], files_of(prompt))
+            )
+            return await self._send(turn, place, [self._store.save_conversation(conversation)])
+
     async def expected_cost(
         self, text: str, lanes: Sequence[LaneSetup], *, conversation_id: str | None = None
     ) -> list[Expectation]:
@@ -215,11 +254,14 @@ class Conversations:
         votes = self._store.votes_of(conversation_id) if conversation.kind == "compare" else {}
         exchanges = exchanges_of(path, tree, calls, votes)
         shown = Transcript(conversation, exchanges, None, None, tree.branches, path, total_of(calls))
-        if not turn or not exchanges or not any(answer.id in running for answer in exchanges[-1].answers):
+        if not exchanges or not any(one.id in running for one in (*exchanges[-1].answers, *exchanges[-1].merges)):
             return replace(shown, elsewhere=turn)
         *earlier, last = exchanges
-        answers = tuple(_as_it_stands(answer, running.get(answer.id)) for answer in last.answers)
-        return replace(shown, exchanges=(*earlier, replace(last, answers=answers)), turn=turn)
+        answers, merges = (
+            tuple(_as_it_stands(answer, running.get(answer.id)) for answer in found)
+            for found in (last.answers, last.merges)
+        )
+        return replace(shown, exchanges=(*earlier, replace(last, answers=answers, merges=merges)), turn=turn)
 
     async def vote(
         self, conversation_id: str, turn: int, verdict: Verdict, best: int | None = None, tags: Iterable[str] = ()
@@ -313,28 +355,33 @@ class Conversations:
         prompt = place.prompt
         lanes = [Lane(token_hex(16), index, setup, place.begun.get(index)) for index, setup in setups.items()]
         turn = Turn(prompt.conversation_id, prompt.turn, prompt.content, prompt.id, lanes, prompt.created_at)
-        source = Source.COMPARE if place.conversation.kind == "compare" else Source.CHAT
         place.conversation.updated_at = time.time_ns() // 1_000_000
-        place.conversation.settings = {"lanes": _all_setups(place.conversation, setups)}
+        place.conversation.settings = place.conversation.settings | {"lanes": _all_setups(place.conversation, setups)}
         saved = [self._store.save_conversation(place.conversation)]
         for one in attached:
             self._shelf.put(one)
             saved.append(self._store.save_attachment(replace(one, conversation_id=place.conversation.id)))
-        parts = await self._parts(place.before, files_of(prompt))
+        place = replace(place, parts=await self._parts(place.before, files_of(prompt)))
         saved += [self._store.save_message(message) for message in (place.missing, prompt) if message]
         saved += [self._store.show(id, shown) for id, shown in place.showing]
-        for lane in lanes:
-            self._aim(lane, place, source, parts)
+        in_turn = bool(prompt.facts.get("in_turn")) and not place.begun
+        return await self._send(turn, place, saved, in_turn=in_turn)
+
+    async def _send(self, turn: Turn, place: Place, saved: list[Saved], *, in_turn: bool = False) -> Turn:
+        """Waits until all is committed, then lets the lanes run: at once, or each when the one before has ended."""
+        for lane in turn.lanes:
+            if not in_turn:
+                lane.state = self._aim(lane, place)
             saved.append(self._store.save_message(stored_lane(lane, turn, lane.state)))
             if lane.request:
                 saved.append(lane.request.attempt.saved)
         try:
             await self._committed(saved)
         except BaseException as error:
-            for lane in lanes:
+            for lane in turn.lanes:
                 self._unsent(lane, turn, error)
             raise
-        self._run(turn)
+        self._run(turn, place)
         return turn
 
     async def _committed(self, saved: Sequence[Saved], undone: str = "The message was not sent") -> None:
@@ -351,8 +398,8 @@ class Conversations:
         ids = [*(id for step in before for id in files_of(step.prompt)), *attached]
         return await self._shelf.parts(ids) if ids else {}
 
-    def _aim(self, lane: Lane, place: Place, source: Source, parts: Mapping[str, Part]) -> None:
-        """Begins the lane's request; a lane that can't be sent fails with its reason."""
+    def _aim(self, lane: Lane, place: Place) -> LaneState:
+        """Begins the lane's request and returns its state; a lane that can't be sent fails with its reason."""
         prompt = prompt_of(
             lane.setup,
             lane.index,
@@ -360,33 +407,57 @@ class Conversations:
             place.prompt.content,
             lane.begun.text,
             files_of(place.prompt),
-            parts,
+            place.parts,
         )
         try:
             lane.request = self._gateway.begin(
                 lane.setup.provider,
                 prompt,
-                source=source,
+                source=place.source,
                 conversation_id=place.conversation.id,
                 lane_id=lane.id,
             )
         except (UserError, ProviderError) as error:
-            lane.state = lane.fail(error)
+            return lane.fail(error)
+        return lane.state
 
     def _unsent(self, lane: Lane, turn: Turn, error: BaseException) -> None:
         """Ends a lane whose rows were not committed in time; they may be later, and must not seem to be running."""
         if lane.request:
             lane.request.drop()
+        if lane.state.running:
             state = lane.fail(error) if isinstance(error, ConductorError) else LaneState.INTERRUPTED
             self._store.save_message(stored_lane(lane, turn, state))
 
-    def _run(self, turn: Turn) -> None:
+    def _run(self, turn: Turn, place: Place) -> None:
         self._turns[turn.conversation_id] = turn
-        for lane in turn.lanes:
+        before: asyncio.Task[None] | None = None
+        for lane in _as_shown(turn, place.prompt):
             if lane.request:
                 lane.task = asyncio.create_task(run_lane(lane, turn, self._store))
+            elif lane.state.running:
+                lane.task = before = asyncio.create_task(self._run_after(before, lane, turn, place))
+            if lane.task:
                 lane.task.add_done_callback(lambda _: self._forget(turn))
         self._forget(turn)
+
+    async def _run_after(self, before: asyncio.Task[None] | None, lane: Lane, turn: Turn, place: Place) -> None:
+        """Drives a lane to its end once another one has ended; its call row is committed before a byte leaves."""
+        state = LaneState.STOPPED
+        try:
+            if before:
+                await asyncio.wait([before])
+            state = self._aim(lane, place)
+            if lane.request:
+                await self._committed([lane.request.attempt.saved])
+        except asyncio.CancelledError:
+            state = LaneState.INTERRUPTED if lane.interrupted else LaneState.STOPPED
+        except ConductorError as error:
+            state = lane.fail(error)
+        if state.running:
+            await run_lane(lane, turn, self._store)
+        else:
+            await end_unsent(lane, turn, self._store, state)
 
     def _forget(self, turn: Turn) -> None:
         if not turn.running and self._turns.get(turn.conversation_id) is turn:
@@ -397,8 +468,18 @@ def _as_it_stands(answer: Answer, lane: Lane | None) -> Answer:
     return replace(lane.answer(), versions=answer.versions) if lane else answer
 
 
-def _shuffled(lanes: int) -> list[int]:
-    return random.SystemRandom().sample(range(lanes), lanes)
+def _how(lanes: int, *, blind: bool, in_turn: bool) -> dict[str, Any]:
+    """What is kept with a prompt of how it was sent: the order of shuffled lanes, and that they took turns."""
+    if lanes < 2:
+        return {}
+    order = {"order": random.SystemRandom().sample(range(lanes), lanes)} if blind else {}
+    return order | ({"in_turn": True} if in_turn else {})
+
+
+def _as_shown(turn: Turn, prompt: StoredMessage) -> Sequence[Lane]:
+    """The lanes in the order that readers know them by: who writes first would else tell who is who."""
+    places = {lane: place for place, lane in enumerate(prompt.facts.get("order", ()))}
+    return sorted(turn.lanes, key=lambda lane: places.get(lane.index, lane.index))
 
 
 def title_of(text: str) -> str:

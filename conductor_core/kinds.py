@@ -109,6 +109,17 @@ class CellState(StrEnum):
         return self in (CellState.DONE, CellState.FAILED, CellState.STOPPED)
 
 
+class MergeKind(StrEnum):
+    """What is made of the answers to one prompt."""
+
+    FUSE = "fuse"
+    """One answer with the best of all."""
+    CHECKLIST = "checklist"
+    """First what a good answer needs, then that answer."""
+    CRITERIA = "criteria"
+    """A table that rates each answer by criteria."""
+
+
 class ProviderState(StrEnum):
     """How a provider stands, judged on the user's own calls."""
 

@@ -11,8 +11,9 @@ from typing import Any
 from conductor_core.answers import kept_of
 from conductor_core.branches import Step, Tree
 from conductor_core.errors import InvalidRequest
-from conductor_core.kinds import LaneState
+from conductor_core.kinds import LaneState, Source
 from conductor_core.models import MessageRole
+from conductor_core.prompt import Part
 from conductor_core.store.records import Conversation, StoredMessage
 from conductor_core.turns import Begun
 
@@ -26,6 +27,7 @@ class Place:
         missing: the answer its prompt follows, where none was begun.
         showing: what has to be shown from now on for its path to be.
         begun: what there is already of the answers, by lane.
+        parts: by its id what is attached, to the prompt or before it, as it is sent.
     """
 
     conversation: Conversation
@@ -34,6 +36,11 @@ class Place:
     missing: StoredMessage | None = None
     showing: Sequence[tuple[str, int]] = ()
     begun: Mapping[int, Begun] = field(default_factory=dict)
+    parts: Mapping[str, Part] = field(default_factory=dict)
+
+    @property
+    def source(self) -> Source:
+        return Source.COMPARE if self.conversation.kind == "compare" else Source.CHAT
 
 
 def of_prompt(
@@ -43,7 +50,7 @@ def of_prompt(
     *,
     after: str | None = None,
     instead_of: str | None = None,
-    order: Sequence[int] = (),
+    how: Mapping[str, Any],
     files: Sequence[dict[str, Any]] = (),
 ) -> Place:
     """The place of a new prompt.
@@ -51,7 +58,7 @@ def of_prompt(
     Args:
         after: the message it follows; when not given, the end of the path that is shown.
         instead_of: the prompt it is an edit of.
-        order: of the lanes as they were shuffled, in a blind comparison.
+        how: what is kept of how it is sent, as facts.
         files: what is attached, as facts note it; an edit keeps what its prompt had.
 
     Raises:
@@ -72,7 +79,7 @@ def of_prompt(
         content=text,
         thinking="",
         state=LaneState.DONE,
-        facts=({"order": list(order)} if order else {}) | ({"files": files} if files else {}),
+        facts=dict(how) | ({"files": files} if files else {}),
         created_at=time.time_ns() // 1_000_000,
         parent=parent,
         shown=tree.next_shown(parent),

@@ -16,8 +16,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from conductor_core.answers import Answer, Exchange, Failure
-from conductor_core.branches import CONTINUES
+from conductor_core.answers import Answer, Exchange, Failure, Merge
+from conductor_core.branches import CONTINUES, FIRST_MERGE
 from conductor_core.errors import ConductorError, ProviderError
 from conductor_core.kinds import CostKind, FinishReason, LaneState, Outcome
 from conductor_core.metrics.call import SHORTEST_WRITING_MS
@@ -46,6 +46,8 @@ class LaneSetup(BaseModel):
     model: ModelName | None = None
     temperature: Annotated[float, Field(ge=0.0, le=2.0)] = 0.7
     max_tokens: Annotated[int, Field(ge=1, le=4000)] = 1000
+    top_p: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     system: Annotated[CleanText, Field(max_length=MAX_CHARACTERS)] = ""
     first_turn: Annotated[int, Field(ge=0)] = 0
 
@@ -74,7 +76,14 @@ class Begun:
 class Lane:
     """One answer in progress: its text so far, its state, its figures."""
 
-    def __init__(self, message_id: str, index: int, setup: LaneSetup, begun: Begun | None = None) -> None:
+    def __init__(
+        self,
+        message_id: str,
+        index: int,
+        setup: LaneSetup,
+        begun: Begun | None = None,
+        merge: Merge | None = None,
+    ) -> None:
         self.id = message_id
         self.index = index
         self.setup = setup
@@ -85,6 +94,8 @@ class Lane:
         self.failure: Failure | None = None
         self.created_at = time.time_ns() // 1_000_000
         self.begun = begun or Begun()
+        self.merge = merge
+        self.interrupted = False
         self._text = io.StringIO()
         self._text.write(self.begun.text)
         self._thinking = io.StringIO()
@@ -149,6 +160,7 @@ class Lane:
             created_at=self.created_at,
             setup=self.setup.model_dump(),
             kept=self.begun.kept,
+            merge=self.merge,
             **known,
         )
 
@@ -164,6 +176,7 @@ class Lane:
             "ttft_ms": call.ttft_ms,
             "latency_ms": call.latency_ms or attempt.elapsed_ms,
             "request_id": call.request_id,
+            "ended_at": call.ended_at,
         }
         if call.outcome is Outcome.RUNNING:
             usage = attempt.usage_so_far
@@ -215,14 +228,21 @@ class Turn:
     def interrupt(self) -> None:
         """Ends every lane because the process ends: its answers become `interrupted`. On the loop only."""
         for lane in self.lanes:
+            lane.interrupted = True
             if lane.request:
                 lane.request.interrupt()
-            _cancel(lane)
+            self._loop.call_soon(_cancel, lane)  # after its first step: before it, nobody would save how it ended
 
     def exchange(self) -> Exchange:
         """The turn as it stands now."""
+        found = [lane.answer() for lane in self.lanes]
         return Exchange(
-            self.number, self.prompt, self.prompt_id, self.created_at, tuple(lane.answer() for lane in self.lanes)
+            self.number,
+            self.prompt,
+            self.prompt_id,
+            self.created_at,
+            tuple(answer for answer in found if answer.lane < FIRST_MERGE),
+            merges=tuple(answer for answer in found if answer.lane >= FIRST_MERGE),
         )
 
     async def wait(self) -> None:
@@ -264,6 +284,15 @@ async def run_lane(lane: Lane, turn: Turn, store: Store) -> None:
     lane.state = state
 
 
+async def end_unsent(lane: Lane, turn: Turn, store: Store, state: LaneState) -> None:
+    """Ends a lane of which no byte was sent, and saves that."""
+    lane.ending = True
+    if lane.request:
+        lane.request.drop()
+    await _settle(store.save_message(stored_lane(lane, turn, state)))
+    lane.state = state
+
+
 async def _settle(*saves: Saved) -> None:
     """Waits until all is committed, but not for ever: with a full disk the answer is shown, and the writer tries on."""
     with suppress(TimeoutError):
@@ -288,6 +317,8 @@ def stored_lane(lane: Lane, turn: Turn, state: LaneState) -> StoredMessage:
     facts: dict[str, Any] = {"setup": lane.setup.model_dump(), "receipt": lane.receipt}
     if lane.request is None:
         facts |= {"provider": lane.setup.provider, "model": lane.setup.model or ""}
+    if lane.merge:
+        facts["merge"] = {"kind": lane.merge.kind, "prompt": lane.merge.prompt}
     if lane.notices:
         facts["notices"] = list(lane.notices)
     if lane.begun.continues:

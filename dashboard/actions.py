@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from secrets import token_hex
+from typing import Any
 
 import streamlit as st
 
@@ -20,6 +21,8 @@ from dashboard import runtime, state
 
 PROMPT_KEY = "prompt"
 PROMPT_FOR_ALL_KEY = "prompt-for-all"
+LANE, BESIDE = "lane", "with"
+"""Names in the address of Compare: the one lane that is looked at, and the comparison beside this one."""
 
 
 def send(
@@ -106,11 +109,12 @@ def send_to_all(text: str, form: str = "", *, checked: bool = False, files: Sequ
         turn = runtime.run(
             _conversations().start_turn(
                 text,
-                compare.lanes,
+                compare.asked,
                 conversation_id=compare.comparison_id,
                 kind="compare",
                 blind=compare.blind,
                 files=list(compare.files),
+                in_turn=compare.in_turn,
                 idempotency_key=_submission(form, text),
             )
         )
@@ -188,7 +192,7 @@ def stop(conversation_id: str, lane: int | None = None) -> None:
 def open_conversation(conversation_id: str | None) -> None:
     """Shows a conversation on the Chat page with what it was last sent with, or an empty new one."""
     chat = state.chat()
-    lanes = _lanes_of(conversation_id, chat)
+    lanes, _ = _opened(conversation_id, chat)
     if lanes:
         chat.conversation_id, chat.setup = conversation_id, lanes[0]
     else:
@@ -199,8 +203,16 @@ def open_conversation(conversation_id: str | None) -> None:
 def open_comparison(comparison_id: str | None) -> None:
     """Shows a comparison on the Compare page with its lanes, or an empty new one."""
     compare = state.compare()
-    compare.lanes = _lanes_of(comparison_id, compare)
-    compare.comparison_id = comparison_id if compare.lanes else None
+    lanes, settings = _opened(comparison_id, compare)
+    if not lanes or comparison_id != compare.comparison_id:
+        compare.revision += 1
+    compare.lanes, compare.arranged = lanes, settings.get("arranged", [])
+    compare.comparison_id = comparison_id if lanes else None
+    if lanes:
+        compare.times, compare.in_turn = 1, settings.get("in_turn", False)
+    if st.query_params.get("cmp", comparison_id) != compare.comparison_id:  # what was looked at was of another one
+        for name in (LANE, BESIDE):
+            st.query_params.pop(name, None)
     _address("cmp", compare.comparison_id)
 
 
@@ -250,16 +262,21 @@ def undo_deletion() -> None:
         open_conversation(deleted.conversation.id)
 
 
-def _lanes_of(conversation_id: str | None, page: state.ChatState | state.CompareState) -> list[LaneSetup]:
-    """What a conversation was last sent with; nothing for a new one, nor for one that is gone, which the page says."""
+def _opened(
+    conversation_id: str | None, page: state.ChatState | state.CompareState
+) -> tuple[list[LaneSetup], dict[str, Any]]:
+    """What a conversation was last sent with, and what else is kept of how it is shown.
+
+    Nothing for a new one, nor for one that is gone, which the page says.
+    """
     if not conversation_id:
-        return []
+        return [], {}
     try:
-        conversation = runtime.get_conductor().store.conversation(conversation_id)
+        settings = runtime.get_conductor().store.conversation(conversation_id).settings
     except NotFound as error:
         page.notice = str(error)
-        return []
-    return [LaneSetup.model_validate(lane) for lane in conversation.settings["lanes"]]
+        return [], {}
+    return [LaneSetup.model_validate(lane) for lane in settings["lanes"]], settings
 
 
 def _address(parameter: str, conversation_id: str | None) -> None:

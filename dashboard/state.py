@@ -14,7 +14,7 @@ from conductor_core.metrics.figures import Filter, Overview
 from conductor_core.metrics.span import Range
 from conductor_core.prompt_sets.reading import Reading
 from conductor_core.store.call_rows import NEWEST_FIRST, CallOrder, Cursor
-from conductor_core.store.records import Conversation
+from conductor_core.store.records import Conversation, Preset
 from conductor_core.turns import LaneSetup
 
 if TYPE_CHECKING:
@@ -62,17 +62,45 @@ class CompareState:
     """The Compare page of one browser tab: which comparison is open and what its lanes are.
 
     Attributes:
+        arranged: the order in which the lanes are shown; empty: their own.
+        times: how often each lane of a new comparison is asked, to see how far its answers differ.
+        in_turn: the lanes are asked one after another.
         blind: the next prompt is answered by lanes that nobody can tell apart until the vote.
         files: as `ChatState.files`.
+        revision: counts changes of the lanes that no widget of theirs made, so that the widgets are made anew.
+        presets: what is being done with the presets.
+        merging: what the next merge is asked with.
     """
 
     comparison_id: str | None = None
     lanes: list[LaneSetup] = field(default_factory=list)
+    arranged: list[int] = field(default_factory=list)
+    times: int = 1
+    in_turn: bool = False
     blind: bool = False
     narrow: bool = False
+    revision: int = 0
+    presets: PresetsState = field(default_factory=lambda: PresetsState())
+    merging: LaneSetup = field(default_factory=lambda: LaneSetup(temperature=0.3, max_tokens=2000))
     notice: str = ""
     held: Held | None = None
     files: list[File] = field(default_factory=list)
+
+    @property
+    def asked(self) -> list[LaneSetup]:
+        """The lanes as the next prompt is sent to them, each as often as it is asked."""
+        times = 1 if self.comparison_id else self.times
+        return [lane for lane in self.lanes for _ in range(times)]
+
+    def key(self, lane: int) -> str:
+        """Of the widgets that set a lane up."""
+        return f"{self.comparison_id}-{self.revision}-{lane}"
+
+    @property
+    def order(self) -> list[int]:
+        """The lanes in the order in which they are shown."""
+        known = list(range(len(self.lanes)))
+        return self.arranged if sorted(self.arranged) == known else known
 
 
 @dataclass(slots=True)
@@ -106,6 +134,22 @@ class SetsState:
     notice: str = ""
     page: int = 0
     deleting: bool = False
+
+
+@dataclass(slots=True)
+class PresetsState:
+    """The presets of one browser tab.
+
+    Attributes:
+        renaming, deleting: the one that waits for a name, or for the person's word.
+        refusal: why the last one was not kept.
+        forms: counts those that were, so that the box for the name is empty again.
+    """
+
+    renaming: Preset | None = None
+    deleting: Preset | None = None
+    refusal: str = ""
+    forms: int = 0
 
 
 @dataclass(slots=True)

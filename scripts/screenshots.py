@@ -215,6 +215,7 @@ def settled(page: Page, name: str) -> None:
         page.get_by_text("Live").first.click()
         page.get_by_role("heading", name="Health", exact=True).scroll_into_view_if_needed()
     if name == "compare":
+        page.get_by_text("Charts", exact=True).click()
         page.locator(".js-plotly-plot .main-svg").first.wait_for()
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(1500)

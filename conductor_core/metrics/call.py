@@ -61,6 +61,11 @@ class Call:
     superseded: bool = False
 
     @property
+    def ended_at(self) -> float | None:
+        """UTC ms; None while it runs."""
+        return None if self.latency_ms is None else self.started_at + self.latency_ms
+
+    @property
     def tokens_per_second(self) -> float | None:
         """Completion tokens per second after the first token (of the whole call, when it was not streamed).
 

@@ -86,6 +86,8 @@ def prompt_of(setup: LaneSetup, text: str) -> Prompt:
         model=setup.model,
         temperature=setup.temperature,
         max_tokens=setup.max_tokens,
+        top_p=setup.top_p,
+        seed=setup.seed,
     )
 
 

@@ -24,6 +24,7 @@ from conductor_core.store.records import (
     Attachment,
     Conversation,
     Incident,
+    Preset,
     StoredMessage,
     Vote,
     call_columns,
@@ -39,7 +40,7 @@ from conductor_core.store.saved import Saved
 from conductor_core.store.set_rows import SetRows
 from conductor_core.store.sqlite import SQLite
 from conductor_core.store.statements import Statements
-from conductor_core.store.tables import attachments, calls, conversations, incidents, messages, votes
+from conductor_core.store.tables import attachments, calls, conversations, incidents, lane_presets, messages, votes
 from conductor_core.store.texts import Hit, messages_with, titles_with
 from conductor_core.store.words import terms_of, words_of
 from conductor_core.store.writer import Writer
@@ -296,6 +297,11 @@ class Store:
         """How many there are; they are only ever added."""
         return int(self._rows(select(func.count()).select_from(votes))[0][0])
 
+    def presets(self) -> list[Preset]:
+        """All sets of lanes that were kept, by name."""
+        found = self._rows(select(lane_presets))
+        return sorted((Preset(*row) for row in found), key=lambda preset: (preset.name.casefold(), preset.id))
+
     def save_conversation(self, c: Conversation) -> Saved:
         """Inserts it, or updates its title, settings and `updated_at`."""
         row = _with_json(_conversation_row(c), _SETTINGS)
@@ -386,6 +392,15 @@ class Store:
         row = _with_json(_with_json(vote_row(vote), _SIDES), _SIDES + 1)
         # A key of its own: of two with one id the writer would keep the last.
         return self.writer.submit(self._statements.save_vote, row, token_hex(16))
+
+    def save_preset(self, preset: Preset, *, instead_of: str | None = None) -> Saved:
+        """Inserts it, or updates its name and settings, in place of another one if that is named."""
+        row = (preset.id, preset.name, orjson.dumps(preset.settings).decode(), preset.created_at)
+        return self.writer.submit(self._statements.save_preset, ((instead_of,) if instead_of else None, row), preset.id)
+
+    def delete_preset(self, id: str) -> Saved:
+        """Deletes a set of lanes; one that is gone stays gone."""
+        return self.writer.submit(self._statements.delete_preset, (id,), id)
 
     def _rows(self, statement: Executable) -> list[Any]:
         try:

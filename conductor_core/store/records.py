@@ -131,6 +131,16 @@ class Vote:
         return picked[0] if self.verdict is Verdict.BETTER else None
 
 
+@dataclass(slots=True)
+class Preset:
+    """A set of lanes kept under a name. Fields are the columns of `lane_presets`; times are UTC in ms."""
+
+    id: str
+    name: str
+    settings: dict[str, Any]
+    created_at: int
+
+
 def conversation_from(row: Sequence[Any]) -> Conversation:
     """A row of `conversations`."""
     return Conversation(*row)

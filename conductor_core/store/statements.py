@@ -17,6 +17,7 @@ from conductor_core.store.tables import (
     calls,
     conversations,
     incidents,
+    lane_presets,
     messages,
     prompt_sets,
     set_cells,
@@ -120,6 +121,8 @@ class Statements:
         self.save_incident = self._upsert(incidents, "id kind provider model started_at copy")
         self.save_vote = self._once(votes)
         self.save_attachment = self._once(attachments)
+        self.delete_preset = Statement(self._text(delete(lane_presets).where(lane_presets.c.id == bindparam("of"))))
+        self.save_preset = Joint(self.delete_preset, self._upsert(lane_presets, "id created_at"))
         self.checkpoint = self._update(messages, "content", "thinking", "state", "copy")
         self.rename = Joint(self._update(conversations, "title"), self._finding_again())
         self.pin = self._update(conversations, "pinned")

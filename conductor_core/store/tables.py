@@ -255,6 +255,15 @@ set_cells = Table(  # a cell has a row from the moment it is first begun
 )
 _partial(set_cells, "set_cells_unfinished", "state", "state IN ('running', 'judging')")
 
+lane_presets = Table(
+    "lane_presets",
+    metadata,
+    Column("id", String(32), primary_key=True),  # made from the name: the same name twice is one preset
+    Column("name", String(60), nullable=False),
+    Column("settings", JSON, nullable=False),  # its lanes, and whether they take turns
+    Column("created_at", BigInteger, nullable=False),
+)
+
 series = Table(
     "series",
     metadata,

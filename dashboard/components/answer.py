@@ -8,6 +8,7 @@ import streamlit as st
 
 from conductor_core.answers import Answer
 from conductor_core.kinds import LaneState
+from conductor_core.models import Provider
 from conductor_core.providers.local_provider import LocalProvider
 from dashboard import runtime
 from dashboard.components import facts, numbers, untrusted
@@ -51,10 +52,15 @@ def kept(answer: Answer) -> None:
             untrusted.markdown(text)
 
 
-def figures(answer: Answer) -> None:
-    """The facts line; its place is kept while the answer runs, so that nothing jumps."""
+def figures(answer: Answer, place: int | None = None) -> None:
+    """The facts line; its space is kept while the answer runs, so that nothing jumps.
+
+    Args:
+        place: 1 for the lane that was done first.
+    """
     with st.container(key=f"facts-{answer.id}"):
         line = facts.line(answer) if answer.latency_ms is not None else numbers.MISSING
+        line = f"{numbers.ordinal(place)} · {line}" if place else line
         st.caption(numbers.unbroken(untrusted.plain(line)))
 
 
@@ -74,6 +80,8 @@ def failure(answer: Answer) -> None:
 
 
 def _loading_seconds(answer: Answer) -> float | None:
+    if answer.provider == Provider.AUTO:  # it waits for its turn
+        return None
     provider = runtime.get_conductor().providers.get(answer.provider)
     if isinstance(provider, LocalProvider) and provider.loading_since is not None:
         return time.monotonic() - provider.loading_since

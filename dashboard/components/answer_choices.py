@@ -33,9 +33,8 @@ def choices(answer: Answer, conversation_id: str, sent: Sequence[int] | None, *,
         if sent is not None:
             _again(answer, conversation_id, state.chat().setup if branches else None)
             _without_the_oldest(answer, conversation_id, sent)
-        if answer.text:
-            _fork(answer, conversation_id, here=branches)
         if branches:
+            _fork(answer, conversation_id)
             branch.switch(answer.versions, answer.id, conversation_id)
 
 
@@ -75,13 +74,13 @@ def _again(answer: Answer, conversation_id: str, picked: LaneSetup | None) -> No
         _answer_with(answer, conversation_id)
 
 
-def _fork(answer: Answer, conversation_id: str, *, here: bool) -> None:
-    """A new chat that begins with all this; on the Chat page it is opened in place."""
-    if not st.button("Fork", key=f"fork-{answer.id}", type="tertiary", help="Go on from here in a new chat"):
+def _fork(answer: Answer, conversation_id: str) -> None:
+    """A new chat that begins with all this, opened in place."""
+    if not answer.text or not st.button(
+        "Fork", key=f"fork-{answer.id}", type="tertiary", help="Go on from here in a new chat"
+    ):
         return
     made = actions.fork(conversation_id, answer.id)
-    if made and not here:
-        st.switch_page("app_pages/chat.py", query_params={"c": made})
     if made:
         actions.open_conversation(made)
     st.rerun()

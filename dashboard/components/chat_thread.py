@@ -56,7 +56,7 @@ def draw(transcript: Transcript) -> None:
     runs = transcript.turn or transcript.elsewhere
     for number, exchange in enumerate(unfolded, 1 + len(earlier) - len(unfolded)):
         _exchange(exchange, conversation_id, sent=None if runs else turns[:number])
-    if transcript.turn:
+    if transcript.turn and any(answer.running for answer in last.answers):  # not a merge of a comparison
         prompt_box.draw(last, conversation_id)
         live.watch(transcript.turn, lambda now: _answer(now.answers[0], conversation_id, sent=None))
         return

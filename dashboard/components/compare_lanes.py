@@ -1,30 +1,37 @@
-"""The lanes of the Compare page: who answers, the answers side by side, and how they did."""
+"""The lanes of the Compare page: the answers side by side or one alone, the race between them, and how they did."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from conductor_core.answers import Answer, Exchange, Transcript
 from conductor_core.errors import NotFound
 from conductor_core.kinds import LaneState
-from conductor_core.models import Provider
-from conductor_core.turns import LaneSetup
-from dashboard import actions, runtime, state
+from dashboard import actions, compare_actions, runtime, state
 from dashboard.components import answer as one
-from dashboard.components import attached, lane_summary, live, untrusted, vote_bar, word_diff
+from dashboard.components import (
+    attached,
+    going_on,
+    lane_setups,
+    lane_summary,
+    live,
+    merging,
+    presets,
+    race,
+    untrusted,
+    vote_bar,
+    word_diff,
+)
 from dashboard.components.answer_choices import choices
 from dashboard.components.browser import copy_button
-from dashboard.components.picker import pick
+from dashboard.components.conversation_menu import menu
 from dashboard.components.who import hidden, show, side_name
 
-MOST_LANES = 4
 LANE_HEIGHT = 340
-FIRST_TEMPERATURES = (0.2, 1.0, 0.6, 1.4)
-"""With one provider only, the lanes differ by temperature, so that there is something to compare."""
 
 
 def opened(compare: state.CompareState) -> Transcript | None:
@@ -32,7 +39,7 @@ def opened(compare: state.CompareState) -> Transcript | None:
     wanted = st.query_params.get("cmp") or compare.comparison_id
     if wanted and (wanted != compare.comparison_id or "cmp" not in st.query_params):
         actions.open_comparison(wanted)
-    compare.lanes = compare.lanes or first_lanes()
+    compare.lanes = compare.lanes or lane_setups.first_lanes()
     if not compare.comparison_id:
         return None
     try:
@@ -43,29 +50,15 @@ def opened(compare: state.CompareState) -> Transcript | None:
         return None
 
 
-def first_lanes() -> list[LaneSetup]:
-    """Up to four configured providers, the local one last; alone it gets two lanes of different temperatures."""
-    names = [provider.name for provider in runtime.get_conductor().providers.available()][:MOST_LANES]
-    if len(names) >= 2:
-        return [LaneSetup(provider=name) for name in names]
-    name = names[0] if names else Provider.LOCAL
-    return [LaneSetup(provider=name, temperature=temperature) for temperature in FIRST_TEMPERATURES[:2]]
-
-
-def choose_count(lanes: list[LaneSetup], counts: Sequence[int] = (2, 3, 4)) -> None:
-    """How many lanes there are; one that is added differs from the others."""
-    count = st.segmented_control(
-        "Lanes",
-        counts,
-        default=len(lanes),
-        required=True,
-        format_func=lambda number: f"{number} lane{'' if number == 1 else 's'}",
-        key="lanes",
-        label_visibility="collapsed",
-    )
-    while len(lanes) < count:
-        lanes.append(_another(lanes))
-    del lanes[count:]
+def head(compare: state.CompareState, transcript: Transcript | None) -> None:
+    """What stands beside the page's name: the comparison's menu or how many lanes there are, and how they are asked."""
+    if transcript:
+        menu(transcript)
+    else:
+        lane_setups.choose_count(compare.lanes, str(compare.revision))
+    lane_setups.choose_run(compare)
+    presets.draw(compare)
+    choose_blind(compare, transcript)
 
 
 def choose_blind(compare: state.CompareState, transcript: Transcript | None) -> None:
@@ -81,13 +74,6 @@ def choose_blind(compare: state.CompareState, transcript: Transcript | None) -> 
     )
 
 
-def setups(lanes: list[LaneSetup], key: str, *, narrow: bool) -> None:
-    """Provider, model and parameters of every lane."""
-    for index, place in enumerate(_places([f"Lane {index + 1}" for index in range(len(lanes))], narrow=narrow)):
-        with place:
-            lanes[index] = pick(lanes[index], f"{key}-{index}")
-
-
 def draw(transcript: Transcript, compare: state.CompareState) -> None:
     """All exchanges; the last one live while its answers run, else with its summary."""
     comparison_id = transcript.conversation.id
@@ -99,37 +85,94 @@ def draw(transcript: Transcript, compare: state.CompareState) -> None:
         with live.place():
             _lanes(exchange, compare, comparison_id, sent=None)
         vote_bar.draw(exchange, comparison_id)
+        with live.place():
+            merging.draw(exchange, comparison_id)
     _prompt(last)
-    if transcript.turn:
-        live.watch(transcript.turn, lambda now: _lanes(_with_others(now, last), compare, comparison_id, sent=None))
+    turn, answering = transcript.turn, any(answer.running for answer in last.answers)
+    if turn and answering:
+        live.watch(turn, lambda now: _last(_with_others(now, last), compare, comparison_id, sent=None))
         return
     with live.place():
-        _lanes(last, compare, comparison_id, sent=[exchange.turn for exchange in transcript.exchanges])
+        turns = [exchange.turn for exchange in transcript.exchanges]
+        _last(last, compare, comparison_id, sent=None if turn else turns)
     vote_bar.draw(last, comparison_id)
+    if not last.hidden:
+        with st.container(horizontal=True, gap="small", vertical_alignment="center", key=f"after-{last.prompt_id}"):
+            merging.ask(last, compare, comparison_id, running=bool(turn))
+            going_on.ask(last, _shown(last, compare), comparison_id, running=bool(turn))
+    if turn:
+        live.watch(turn, lambda now: merging.draw(_with_others(now, last), comparison_id))
+    else:
+        with live.place():
+            merging.draw(last, comparison_id)
     word_diff.draw(last)
     if not last.hidden:
-        lane_summary.draw(last)
+        lane_summary.draw(last, [answer.lane for answer in _shown(last, compare)])
+
+
+def _last(exchange: Exchange, compare: state.CompareState, comparison_id: str, *, sent: Sequence[int] | None) -> None:
+    race.draw(exchange, [answer.lane for answer in _shown(exchange, compare)])
+    _lanes(exchange, compare, comparison_id, sent=sent)
+
+
+def _shown(exchange: Exchange, compare: state.CompareState) -> list[Answer]:
+    """The answers in the order in which they are shown: shuffled for a vote, else as the lanes were put."""
+    if exchange.blind:
+        return list(exchange.sides)
+    places = {lane: place for place, lane in enumerate(compare.order)}
+    return sorted(exchange.answers, key=lambda answer: places.get(answer.lane, answer.lane))
 
 
 def _lanes(exchange: Exchange, compare: state.CompareState, comparison_id: str, *, sent: Sequence[int] | None) -> None:
-    names = [side_name(exchange, answer) for answer in exchange.sides]
-    for answer, place in zip(exchange.sides, _places(names, narrow=compare.narrow), strict=True):
+    """All lanes, or the one that the address wants to see alone, where there is such a one."""
+    shown = _shown(exchange, compare)
+    alone = [answer for answer in shown if exchange.side(answer.lane) == st.query_params.get(actions.LANE)]
+    if alone:
+        with st.container(horizontal=True, vertical_alignment="center", key=f"alone-{exchange.prompt_id}"):
+            others = [exchange.side(answer.lane) for answer in shown]
+            _alone(exchange, others, exchange.side(alone[0].lane))
+    names = [side_name(exchange, answer) for answer in alone or shown]
+    for answer, place in zip(alone or shown, lane_setups.places(names, narrow=compare.narrow), strict=True):
         with place, st.container(border=True, height="stretch", key=f"lane-{answer.id}"):
+            height = None if alone else LANE_HEIGHT
             if exchange.hidden:
-                _hidden_lane(answer, exchange.side(answer.lane), comparison_id)
+                _hidden_lane(answer, exchange.side(answer.lane), comparison_id, height)
             else:
                 side = exchange.side(answer.lane) if exchange.blind else ""
-                _lane(answer, comparison_id, sent=sent, side=side)
+                _lane(exchange, answer, comparison_id, height, sent=sent, side=side)
 
 
-def _hidden_lane(answer: Answer, side: str, comparison_id: str) -> None:
+def _alone(exchange: Exchange, sides: list[str], side: str) -> None:
+    """The way back to all lanes, and to the next one."""
+    following = sides[(sides.index(side) + 1) % len(sides)]
+    for label, icon, to in (
+        ("All lanes", ":material/arrow_back:", None),
+        ("Next lane", ":material/arrow_forward:", following),
+    ):
+        if st.button(untrusted.plain(label), key=f"{label}-{exchange.prompt_id}", icon=icon, type="tertiary"):
+            compare_actions.focus(to)
+            st.rerun()  # also what is drawn outside of a running turn
+
+
+def _text_place(answer: Answer, height: int | None) -> DeltaGenerator:
+    """Where an answer stands: it scrolls by itself where there are others beside it."""
+    return st.container(
+        height=height or "content",
+        border=False,
+        key=f"lane-text-{answer.id}",
+        autoscroll=bool(height) and answer.running,
+    )
+
+
+def _hidden_lane(answer: Answer, side: str, comparison_id: str, height: int | None) -> None:
     """An answer and nothing that tells whose it is: no name, time or cost, nor a fault in anybody's words."""
     hidden(side)
-    with st.container(height=LANE_HEIGHT, border=False, key=f"lane-text-{answer.id}", autoscroll=answer.running):
+    with _text_place(answer, height):
         if answer.text or not answer.running:
             one.body(answer)
         else:
-            st.caption("Answering …")
+            begun = answer.request_id or answer.latency_ms is not None
+            st.caption("Answering …" if begun else "Waiting for its turn …")
         if answer.failure or answer.state is LaneState.FAILED:
             st.error("This answer failed. Who it was, and why, is told after the vote.")
     with st.container(key=f"facts-{answer.id}"):
@@ -141,14 +184,23 @@ def _hidden_lane(answer: Answer, side: str, comparison_id: str) -> None:
             copy_button(answer.text, key=f"copy-{answer.id}")
 
 
-def _lane(answer: Answer, comparison_id: str, *, sent: Sequence[int] | None, side: str = "") -> None:
+def _lane(
+    exchange: Exchange,
+    answer: Answer,
+    comparison_id: str,
+    height: int | None,
+    *,
+    sent: Sequence[int] | None,
+    side: str,
+) -> None:
     show(answer.provider, f"{answer.model} · temp {answer.setup.get('temperature', 0.7):g}", side)
-    with st.container(height=LANE_HEIGHT, border=False, key=f"lane-text-{answer.id}", autoscroll=answer.running):
+    with _text_place(answer, height):
         one.notices(answer)
         one.kept(answer)
         one.body(answer)
         one.failure(answer)
-    one.figures(answer)
+    places = exchange.places
+    one.figures(answer, places.get(answer.lane) if len(places) > 1 else None)
     if answer.running:
         _stop(answer, comparison_id)
     else:
@@ -172,24 +224,10 @@ def _prompt(exchange: Exchange) -> None:
         attached.draw(exchange.files)
 
 
-def _places(names: Sequence[str], *, narrow: bool) -> Sequence[Any]:
-    """One place per lane: side by side, or tabs where the window is narrow."""
-    if narrow:
-        return st.tabs([untrusted.plain(name) for name in names])
-    return st.columns(len(names), gap="small")
-
-
 def _with_others(now: Exchange, stored: Exchange) -> Exchange:
     """The running exchange, completed by lanes that are not part of the turn (one lane answers again)."""
-    running = {answer.lane: answer for answer in now.answers}
-    answers = tuple(running.get(answer.lane, answer) for answer in stored.answers)
-    return replace(stored, answers=answers)
-
-
-def _another(lanes: list[LaneSetup]) -> LaneSetup:
-    used = {lane.provider for lane in lanes}
-    names = [provider.name for provider in runtime.get_conductor().providers.available()]
-    unused = next((name for name in names if name not in used), None)
-    if unused:
-        return LaneSetup(provider=unused)
-    return lanes[0].model_copy(update={"temperature": FIRST_TEMPERATURES[len(lanes) % len(FIRST_TEMPERATURES)]})
+    running = {answer.lane: answer for answer in (*now.answers, *now.merges)}
+    answers, merges = (
+        tuple(running.get(answer.lane, answer) for answer in found) for found in (stored.answers, stored.merges)
+    )
+    return replace(stored, answers=answers, merges=merges)

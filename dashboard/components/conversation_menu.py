@@ -10,11 +10,12 @@ from conductor_core.answers import Transcript
 from conductor_core.deletions import UNDO_SECONDS
 from conductor_core.export import as_markdown
 from conductor_core.store.records import Conversation
-from dashboard import actions, state
+from dashboard import actions, compare_actions, comparison_files, state
 from dashboard.components import outlook_line, untrusted
 from dashboard.files import safe_filename
 
 RENAME, PIN, UNPIN, ARCHIVE, UNARCHIVE, DELETE = "Rename …", "Pin", "Unpin", "Archive", "Unarchive", "Delete …"
+BESIDE = "Show beside the open one"
 
 
 def menu(transcript: Transcript) -> None:
@@ -30,9 +31,10 @@ def menu(transcript: Transcript) -> None:
                 untrusted.error(refused)
             else:
                 st.rerun()
+        compared = conversation.kind == "compare"
         st.download_button(
             "Export as Markdown",
-            lambda: as_markdown(transcript),
+            lambda: comparison_files.as_markdown(transcript) if compared else as_markdown(transcript),
             safe_filename(conversation.title, "md"),
             "text/markdown",
             icon=":material/download:",
@@ -40,6 +42,17 @@ def menu(transcript: Transcript) -> None:
             width="stretch",
             on_click="ignore",
         )
+        if compared:
+            st.download_button(
+                "Export as HTML",
+                lambda: comparison_files.as_html(transcript),
+                safe_filename(conversation.title, "html"),
+                "text/html",
+                icon=":material/download:",
+                key="export-html",
+                width="stretch",
+                on_click="ignore",
+            )
         st.button(
             "Delete …", icon=":material/delete:", key="delete", width="stretch", on_click=_ask, args=(conversation,)
         )
@@ -53,6 +66,7 @@ def of_row(conversation: Conversation) -> None:
             RENAME,
             UNPIN if conversation.pinned else PIN,
             UNARCHIVE if conversation.archived else ARCHIVE,
+            *([BESIDE] if _can_stand_beside(conversation) else []),
             DELETE,
         ],
         key=f"menu-{conversation.id}",
@@ -66,11 +80,18 @@ def of_row(conversation: Conversation) -> None:
         asked.renaming = conversation
     elif chosen == DELETE:
         asked.deleting = conversation
+    elif chosen == BESIDE:
+        compare_actions.beside(conversation.id)
     elif chosen in (PIN, UNPIN):
         actions.pin(conversation.id, chosen == PIN)
     else:
         actions.archive(conversation.id, chosen == ARCHIVE)
     st.rerun()
+
+
+def _can_stand_beside(conversation: Conversation) -> bool:
+    """Whether it is a comparison, and another one is open."""
+    return conversation.kind == "compare" and state.compare().comparison_id not in (None, conversation.id)
 
 
 def ask() -> None:

@@ -16,7 +16,7 @@ def draw(compare: state.CompareState) -> None:
     conversations = runtime.get_conductor().conversations
     if not compare.lanes or (compare.comparison_id and conversations.turn(compare.comparison_id)):
         return
-    found = runtime.run(conversations.expected_cost("", compare.lanes, conversation_id=compare.comparison_id))
+    found = runtime.run(conversations.expected_cost("", compare.asked, conversation_id=compare.comparison_id))
     untrusted.caption(words(found))
     for sentence in objections(found):
         untrusted.warning(sentence)

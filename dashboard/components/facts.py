@@ -41,12 +41,19 @@ def line(answer: Answer) -> str:
     return " · ".join(part for part in (*parts, _end(answer)) if part)
 
 
+def cost_kind(answer: Answer) -> CostKind | None:
+    """None for an answer that was refused before it began: it is not free, there is none."""
+    return None if answer.failure and not answer.completion_tokens else answer.cost_kind
+
+
 def waiting(answer: Answer, loading_seconds: float | None) -> str:
     """What a person sees before the first token; the clock runs from one second on."""
     if answer.waiting_until is not None:
         return f"Trying again in {max(0.0, answer.waiting_until - time.monotonic()):.0f} s …"
     if loading_seconds is not None:
         return f"Loading the model … {loading_seconds:.0f} s"
+    if answer.latency_ms is None and not answer.request_id:
+        return "Waiting for its turn …"
     elapsed = (answer.latency_ms or 0.0) / 1000
     return f"Waiting for the first token … {elapsed:.0f} s" if elapsed >= 1 else "Waiting for the first token …"
 

@@ -22,7 +22,7 @@ def place() -> DeltaGenerator:
 
 def pace(exchange: Exchange) -> float:
     """Seconds from one drawing to the next."""
-    long = any(len(answer.text) > LONG_CHARACTERS for answer in exchange.answers)
+    long = any(len(answer.text) > LONG_CHARACTERS for answer in (*exchange.answers, *exchange.merges))
     return LONG_REFRESH_SECONDS if long else REFRESH_SECONDS
 
 

@@ -47,6 +47,11 @@ def size(count: int) -> str:
     return f"{count / 1000:.0f}\u00a0KB" if count < 1_000_000 else f"{count / 1_000_000:.1f}\u00a0MB"
 
 
+def ordinal(number: int) -> str:
+    """`1st`, `2nd`, `3rd`, `4th`; of the few lanes there are."""
+    return f"{number}{('st', 'nd', 'rd')[number - 1] if number <= 3 else 'th'}"
+
+
 def attempts(number: int) -> str:
     """`1 attempt`, `1,250 attempts`."""
     return "1 attempt" if number == 1 else f"{count(number)} attempts"

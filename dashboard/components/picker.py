@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import streamlit as st
 
 from conductor_core.models import Provider
@@ -10,13 +13,43 @@ from conductor_core.turns import LaneSetup
 from dashboard import runtime
 from dashboard.components.who import look_of, name_of
 
+HIGHEST_SEED = 2**53 - 1
+"""A browser's numbers are exact up to here."""
 
-def pick(setup: LaneSetup, key: str) -> LaneSetup:
-    """Provider, model and parameters in as many rows as the place is wide for; returns what is chosen now."""
+
+def pick(
+    setup: LaneSetup, key: str, within: Callable[[], None] | None = None, beside: Callable[[], None] | None = None
+) -> LaneSetup:
+    """Provider, model and parameters in as many rows as the place is wide for; returns what is chosen now.
+
+    Args:
+        within: draws what else belongs under the parameters.
+        beside: draws what belongs beside the provider.
+    """
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key=f"picker-{key}"):
         setup = _provider(setup, key)
+        if beside:
+            beside()
         setup = _model(setup, key)
-        return _parameters(setup, key)
+        return _parameters(setup, key, within)
+
+
+def taken_in(setup: LaneSetup, key: str) -> LaneSetup:
+    """A setup with what its picker says now, also where the page has not been drawn since."""
+    if f"system-{key}" not in st.session_state:  # it is not on the page
+        return setup
+    return setup.model_copy(update=parameters(key) | {"system": system_prompt(key)})
+
+
+def parameters(key: str) -> dict[str, Any]:
+    """What the widgets of a picker say now of all but the system prompt."""
+    names = {"temperature": "temperature", "max_tokens": "max-tokens", "top_p": "top-p", "seed": "seed"}
+    return {name: st.session_state[f"{widget}-{key}"] for name, widget in names.items()}
+
+
+def system_prompt(key: str) -> str:
+    """The same of the system prompt."""
+    return str(st.session_state[f"system-{key}"] or "").strip()
 
 
 def _provider(setup: LaneSetup, key: str) -> LaneSetup:
@@ -53,14 +86,37 @@ def _model(setup: LaneSetup, key: str) -> LaneSetup:
     return setup.model_copy(update={"model": model})
 
 
-def _parameters(setup: LaneSetup, key: str) -> LaneSetup:
+def _parameters(setup: LaneSetup, key: str, within: Callable[[], None] | None) -> LaneSetup:
     with st.popover("", icon=":material/tune:", key=f"parameters-{key}", help="Temperature, max tokens, system prompt"):
-        temperature = st.slider("Temperature", 0.0, 2.0, setup.temperature, 0.05, key=f"temperature-{key}")
-        max_tokens = st.number_input("Max tokens", 1, 4000, setup.max_tokens, 50, key=f"max-tokens-{key}")
-        system = st.text_area(
+        st.slider("Temperature", 0.0, 2.0, setup.temperature, 0.05, key=f"temperature-{key}")
+        st.number_input("Max tokens", 1, 4000, setup.max_tokens, 50, key=f"max-tokens-{key}")
+        top_p, seed = st.columns(2)
+        top_p.number_input(
+            "Top p",
+            0.01,
+            1.0,
+            setup.top_p,
+            0.05,
+            key=f"top-p-{key}",
+            placeholder="model's own",
+            help="Only the likeliest words that together reach this share are drawn from.",
+        )
+        seed.number_input(
+            "Seed",
+            0,
+            HIGHEST_SEED,
+            setup.seed,
+            1,
+            key=f"seed-{key}",
+            placeholder="none",
+            help="The same seed brings much the same answer, where a provider takes one.",
+        )
+        st.text_area(
             "System prompt", setup.system, key=f"system-{key}", placeholder="How the model should behave", height=120
         )
-    return setup.model_copy(update={"temperature": temperature, "max_tokens": max_tokens, "system": system.strip()})
+        if within:
+            within()
+    return taken_in(setup, key)
 
 
 def _shown(provider: str) -> str:

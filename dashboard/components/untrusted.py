@@ -29,6 +29,7 @@ _HIDDEN = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
 )
 _RIGHT_TO_LEFT = frozenset({"R", "AL"})
+MOST_VERBATIM = 50_000
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
 
 
@@ -97,6 +98,13 @@ def differences(pieces: Iterable[Piece]) -> None:
 def raw(text: str) -> None:
     """Draws what an upstream said, letter by letter, at most 500 characters of it."""
     st.code(_HIDDEN.sub("", text[:500]), language=None, wrap_lines=True)
+
+
+def verbatim(text: str) -> None:
+    """Draws a long text letter by letter, in a box that scrolls."""
+    st.code(_HIDDEN.sub("", text[:MOST_VERBATIM]), language=None, wrap_lines=True, height=300)
+    if len(text) > MOST_VERBATIM:
+        st.caption(f"The first {MOST_VERBATIM:,} of {len(text):,} characters.")
 
 
 def _has_right_to_left(text: str) -> bool:

@@ -37,6 +37,11 @@ ALLOWED: dict[str, dict[tuple[str, str], str]] = {
         ("html", "<f-string>"): "every name is escaped by this file",
         ("caption", "<f-string>"): "every name goes through plain",
     },
+    "components/beside.py": {
+        ("table", "rows"): "names go through plain there and in lane_summary",
+        ("tabs", "[_title(transcript) for transcript in both]"): "titles go through plain there",
+        ("tabs", "names"): "names go through plain a line above",
+    },
     "components/call_details.py": {
         ("html", "_facts(facts(call))"): "every fact is escaped there",
         ("html", "<f-string>"): "every part of a bar is escaped there",
@@ -49,7 +54,8 @@ ALLOWED: dict[str, dict[tuple[str, str], str]] = {
     "components/incident_list.py": {("html", "<f-string>"): "every part of a line is escaped by this file"},
     "components/installation.py": {("html", "<f-string>"): "every fact is escaped a line above"},
     "components/lane_summary.py": {
-        ("table", "[_row(exchange, answer) for answer in sent]"): "names go through plain there"
+        ("table", "[row(exchange, answer) for answer in sent]"): "names go through plain there",
+        ("table", "[_spread_row(exchange, answers) for answers in groups]"): "names go through plain there",
     },
     "components/provider_card.py": {
         ("html", "_html(status, figures)"): "every figure and line is escaped there and in figures_html",
@@ -59,6 +65,7 @@ ALLOWED: dict[str, dict[tuple[str, str], str]] = {
         ("text_input", "<f-string>"): "a vendor's label, from our table or the bounded name of an endpoint",
     },
     "components/set_run.py": {("progress", "share"): "a number, not a text"},
+    "components/race.py": {("html", "<f-string>"): "every part of a row is escaped by this file"},
     "components/who.py": {("html", "<f-string>"): "name and model are escaped a line above"},
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
@@ -95,11 +97,11 @@ def test_an_answer_is_forked_and_another_model_goes_on(simulated: Simulated, bro
 
 
 def test_a_lane_of_a_comparison_is_forked_into_a_chat(simulated: Simulated, browser: BrowserContext) -> None:
-    """The Chat page opens it."""
+    """The Chat page opens it, the original stays."""
     page = opened(browser, f"{simulated.url}/compare", "Compare")
     send(page, "Which lake is the deepest?")
-    expect(page.get_by_role("button", name="Fork", exact=True)).to_have_count(4, timeout=WAIT_MS)
-    page.get_by_role("button", name="Fork", exact=True).nth(1).click()
+    page.get_by_role("button", name="Continue with one").click(timeout=WAIT_MS)
+    page.get_by_role("menuitem", name=re.compile("^2 · ")).click()
     page.get_by_role("heading", name="Chat", exact=True).wait_for()
     answered(page)
     expect(thread(page)).to_contain_text("Which lake is the deepest?")

@@ -50,11 +50,13 @@ def test_lanes_keep_their_height_and_the_box_its_place(simulated: Simulated, bro
 
 
 def test_a_comparison_is_opened_by_its_address_and_goes_on(simulated: Simulated, browser: BrowserContext) -> None:
-    """In another tab: answers, chart and table are there; the next prompt goes to the same lanes."""
+    """In another tab: answers, table and charts on demand are there; the next prompt goes to the same lanes."""
     page = started(simulated, browser, "words-3")
     answered(page, 3)
     other = opened(browser, page.url, "Compare")
     answered(other, 3)
+    expect(other.locator(".js-plotly-plot")).to_have_count(0)
+    other.get_by_text("Charts", exact=True).click()
     other.locator(".js-plotly-plot .main-svg").first.wait_for()
     send(other, "And again")
     answered(other, 6)

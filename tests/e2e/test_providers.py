@@ -31,7 +31,7 @@ def test_each_answers_in_chat(label: str, simulated: Simulated, browser: Browser
 
 
 def test_all_answer_in_one_comparison(simulated: Simulated, browser: BrowserContext) -> None:
-    """Three lanes side by side, then the chart and the table."""
+    """Three lanes side by side, then the table and, when asked for, the charts."""
     page = opened(browser, f"{simulated.url}/compare", "Compare")
     page.get_by_role("radio", name="3 lanes").click()
     expect(page.locator('[class*="st-key-picker-"]')).to_have_count(3)
@@ -41,6 +41,7 @@ def test_all_answer_in_one_comparison(simulated: Simulated, browser: BrowserCont
         expect(page.get_by_test_id("stColumn").nth(3 + lane)).to_contain_text(label)
         expect(page.get_by_test_id("stColumn").nth(3 + lane)).to_contain_text(BEGINNING)
         expect(page.get_by_test_id("stTable")).to_contain_text(model)
+    page.get_by_text("Charts", exact=True).click()
     page.locator(".js-plotly-plot .main-svg").first.wait_for()
 
 

@@ -47,7 +47,7 @@ def test_nothing_tells_who_answers_until_the_vote(install: Install, upstream: Up
     page = press(page, "A is better")
     assert f"Your vote: A · {('OpenAI', 'Anthropic')[order[0]]} is better" in words(page)
     assert [row["Lane"][0] for row in page.table[0].value.to_dict("records")] == ["A", "B"]
-    assert len(page.get("plotly_chart")) == 1
+    assert [toggle.label for toggle in page.toggle] == ["Blind", "Word by word", "Charts"]
     assert compare_state(page).blind
     vote = conductor.store.votes()[0]
     assert vote.best

@@ -93,3 +93,10 @@ def test_tokens_and_rates() -> None:
 def test_seconds_are_the_cores_own() -> None:
     """The same words in a receipt and on a card."""
     assert numbers.seconds(420.0) == "0.42 s"
+
+
+def test_places_are_ordinals() -> None:
+    """As they are spoken."""
+    assert [numbers.ordinal(number) for number in range(1, 9)] == [
+        "1st", "2nd", "3rd", "4th", "5th", "6th", "7th", "8th",
+    ]  # fmt: skip
