@@ -52,7 +52,7 @@ def first_lanes() -> list[LaneSetup]:
     return [LaneSetup(provider=name, temperature=temperature) for temperature in FIRST_TEMPERATURES[:2]]
 
 
-def choose_count(lanes: list[LaneSetup], counts: Sequence[int] = (2, 3, 4)) -> None:
+def choose_count(lanes: list[LaneSetup], counts: Sequence[int] = (2, 3, 4), key: str = "lanes") -> None:
     """How many lanes there are; one that is added differs from the others."""
     count = st.segmented_control(
         "Lanes",
@@ -60,7 +60,7 @@ def choose_count(lanes: list[LaneSetup], counts: Sequence[int] = (2, 3, 4)) -> N
         default=len(lanes),
         required=True,
         format_func=lambda number: f"{number} lane{'' if number == 1 else 's'}",
-        key="lanes",
+        key=key,
         label_visibility="collapsed",
     )
     while len(lanes) < count:

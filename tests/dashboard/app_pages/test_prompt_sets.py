@@ -51,7 +51,7 @@ def test_from_a_pasted_text_to_a_run(install: Install, upstream: Upstream) -> No
     page = pasted(opened(PAGE), CSV)
     assert "Pasted prompts · 2 prompts" in words(page)
     assert "| 2 | Where is the cathedral? | Köln | contains | geo |" in words(page)
-    page.segmented_control(key="lanes").set_value(2).run()
+    page.segmented_control(key="set-count").set_value(2).run()
     assert "The run costs" in words(page).replace("\\", "")
     page.button(key="set-start").click().run()
     run_of(page)
@@ -113,7 +113,7 @@ def test_a_refused_start_loses_nothing(install: Install, upstream: Upstream) -> 
     """A budget below what is expected is refused with both figures; prompts and lanes stay."""
     install(upstream)
     page = pasted(opened(PAGE), "prompt\n" + "hello\n" * 200)
-    page.segmented_control(key="lanes").set_value(1).run()
+    page.segmented_control(key="set-count").set_value(1).run()
     page.selectbox(key="provider-set-0").select("anthropic").run()
     page.number_input(key="set-budget").set_value(0.001).run()
     page.button(key="set-start").click().run()
@@ -188,8 +188,8 @@ def test_the_grid_is_filtered(install: Install, upstream: Upstream) -> None:
         "kind": "pass",
         "facts": "",
     }
-    page.selectbox(key="set-tag").select("even").run()
-    page.toggle(key="set-failed").set_value(True).run()
+    page.selectbox(key=f"set-tag-{run_id}").select("even").run()
+    page.toggle(key=f"set-failed-{run_id}").set_value(True).run()
     checked(page, PAGE)
 
 
@@ -198,7 +198,7 @@ def test_a_run_again_is_of_the_saved_prompts(install: Install, upstream: Upstrea
     page, run_id = begun(upstream, install)
     page.button(key="set-again").click().run()
     assert "quiz.csv · 3 prompts" in words(page)
-    page.segmented_control(key="lanes").set_value(1).run()
+    page.segmented_control(key="set-count").set_value(1).run()
     page.button(key="set-start").click().run()
     second = run_of(page)
     assert second != run_id
