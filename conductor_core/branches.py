@@ -215,7 +215,7 @@ def _is_merge(message: StoredMessage) -> bool:
 
 def _shown(messages: Sequence[StoredMessage]) -> StoredMessage:
     """Of equals the newest."""
-    return max(messages, key=lambda message: (message.shown, message.turn, message.version))
+    return max(messages, key=lambda message: (message.shown, message.turn, message.version, message.created_at))
 
 
 def _is_continued(answer: StoredMessage, versions: Sequence[StoredMessage]) -> bool:

@@ -157,10 +157,11 @@ class Conversations:
 
         Raises:
             NotFound: no such conversation, or no such message in it.
+            StoreError: it can't be saved now.
         """
         _, tree = await self._read(conversation_id)
-        for id, shown in tree.showing(message_id):
-            await self._store.show(id, shown)
+        changes = tree.showing(message_id)
+        await self._committed([self._store.show(id, shown) for id, shown in changes], "The branch was not changed")
 
     async def fork(self, conversation_id: str, answer_id: str) -> str:
         """Copies the path up to an answer, of a comparison its lane, into a new chat; the original is left as it is.

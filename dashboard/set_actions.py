@@ -16,9 +16,9 @@ from dashboard import runtime, state
 
 RUN, CELL = "run", "cell"
 """Parameters of the address: the run, and the cell of it that is open, as `<prompt>-<lane>` from 1."""
-UPLOAD, PASTE, CHECK, TAG, FAILED = "set-upload", "set-paste", "set-check", "set-tag", "set-failed"
+UPLOAD, PASTE, CHECK = "set-upload", "set-paste", "set-check"
+CONCURRENCY, BUDGET = "set-concurrency", "set-budget"
 """Keys of widgets."""
-CONCURRENCY, BUDGET, NEW_BUDGET = "set-concurrency", "set-budget", "set-new-budget"
 READING_SECONDS = 120.0
 
 EXAMPLE = """\
@@ -116,7 +116,12 @@ def pause(run_id: str) -> None:
 def resume(run_id: str) -> None:
     """Goes on, within the budget that stands beside the button."""
     with _saying():
-        runtime.run(_sets().resume(run_id, st.session_state.get(NEW_BUDGET)))
+        runtime.run(_sets().resume(run_id, st.session_state.get(new_budget(run_id))))
+
+
+def new_budget(run_id: str) -> str:
+    """The key of the box for the budget a run is resumed with."""
+    return f"set-new-budget-{run_id}"
 
 
 def cancel(run_id: str) -> None:
@@ -174,7 +179,7 @@ def first_page() -> None:
 def _read(sets: state.SetsState, source: tuple[bytes | str, str]) -> None:
     sets.source, sets.saved_set = source, None
     sets.reading = runtime.run(_sets().read(*source, sets.check), READING_SECONDS)
-    sets.keys = [row.line for row in sets.reading.rows if looks_like_key(row.prompt)]
+    sets.keys = [row.line for row in sets.reading.rows if looks_like_key(f"{row.prompt}\n{row.expected}")]
 
 
 @contextmanager

@@ -230,7 +230,7 @@ class Sought:
 
     conversation_id: str
     message_id: str
-    turn: int
+    turn: int | None
     asked: str
 
 

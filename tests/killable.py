@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from conductor_core.conductor import Conductor
@@ -31,7 +34,8 @@ class Killable:
     def __init__(self, variables: dict[str, str]) -> None:
         self._pipe, theirs = _CONTEXT.Pipe()
         self._process = _CONTEXT.Process(target=_main, args=(theirs, variables), daemon=True)
-        self._process.start()
+        with _no_main_module():
+            self._process.start()
         theirs.close()
 
     def ask(self, name: str, *arguments: object) -> Any:
@@ -151,6 +155,17 @@ async def _told(begun: Any) -> str:
         return str((await begun).conversation_id)
     except ConductorError as error:
         return type(error).__name__
+
+
+@contextmanager
+def _no_main_module() -> Iterator[None]:
+    """A child runs the main module first; after a test of pages that is the page it ran last."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def environment_of(variables: dict[str, str]) -> Environment:

@@ -234,6 +234,7 @@ def test_what_can_not_be_read_is_not_spent(tmp_path: Path) -> None:
     """Without the sum of the earlier calls nothing priced goes out; free calls do."""
     store = Store.open(tmp_path)
     made = budgets(store, budget_day=5)
+    until(lambda: store.writer._chore.due is None)  # it has looked at the calls for the first time, and found none
     with closing(sqlite3.connect(tmp_path / "conductor.db")) as other:
         other.execute("DROP TABLE calls")
     assert refusal(made, "openai", 0.01) == (

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from secrets import token_hex
 
+from pydantic import ValidationError
+
 from conductor_core.conversations import title_of
 from conductor_core.errors import InvalidRequest, NotFound, ProviderError, StoreError
 from conductor_core.ids import new_id
@@ -107,9 +109,10 @@ class PromptSets:
 
         async def begun() -> str:
             prompts = await asyncio.to_thread(self._rows.prompts, set_id) if set_id else _prompts(token_hex(16), rows)
-            await self._check(setup, prompts, budget_usd)
+            checked = _checked(setup)
+            await self._check(checked, prompts, budget_usd)
             saves = [] if set_id else self._rows.save(self._named(name, prompts), prompts)
-            run = _new_run(prompts, setup, budget_usd)
+            run = _new_run(prompts, checked, budget_usd)
             await _committed([*saves, self._rows.save_run(run)])
             await self.resume(run.id, budget_usd)
             return run.id
@@ -259,6 +262,14 @@ class PromptSets:
         known = self._driven.get(run_id)
         if known and known[0] is runner:
             del self._driven[run_id]
+
+
+def _checked(setup: RunSetup) -> RunSetup:
+    """The setup with every field looked at: a page changes lanes without."""
+    try:
+        return RunSetup.model_validate(setup.model_dump())
+    except ValidationError as error:
+        raise InvalidRequest.from_validation(error) from None
 
 
 def _prompts(set_id: str, rows: Sequence[Row]) -> list[SetPrompt]:

@@ -13,7 +13,7 @@ from conductor_core.kinds import FAILURES
 from conductor_core.metrics.call import Call
 from conductor_core.metrics.words import error_words
 from dashboard import health_actions, runtime
-from dashboard.components import numbers, untrusted, who
+from dashboard.components import chat_thread, numbers, untrusted, who
 from dashboard.components.clock import reader_zone
 from dashboard.components.health_view import CALL
 from dashboard.components.receipt import receipt
@@ -122,12 +122,14 @@ def _thread(call: Call) -> None:
     if told:
         st.markdown("**Why this provider**")
         receipt(told)
-    page, name = ("compare", "cmp") if conversation.kind == "compare" else ("chat", "c")
+    compared = conversation.kind == "compare"
     st.page_link(
-        f"app_pages/{page}.py",
+        f"app_pages/{'compare' if compared else 'chat'}.py",
         label=untrusted.plain(conversation.title),
         icon=":material/chat_bubble:",
-        query_params={name: conversation.id},
+        query_params={"cmp": conversation.id}
+        if compared
+        else {"c": conversation.id, chat_thread.ANSWER: call.lane_id or ""},
     )
 
 

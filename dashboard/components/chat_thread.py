@@ -11,7 +11,7 @@ from conductor_core.errors import NotFound
 from conductor_core.models import Provider
 from dashboard import actions, runtime, state
 from dashboard.components import answer as one
-from dashboard.components import live, prompt_box, untrusted
+from dashboard.components import live, prompt_box, seek, untrusted
 from dashboard.components.answer_choices import choices
 from dashboard.components.who import show
 
@@ -24,10 +24,16 @@ EXAMPLES = (
 FOLD = 10
 """Earlier exchanges are folded away in such lots, one lot staying: each costs every run of the page a millisecond."""
 
+ANSWER = "answer"
+"""In an address: the answer whose branch is to be shown, once."""
+
 
 def opened(chat: state.ChatState) -> Transcript | None:
     """The conversation the address names, else the one this tab had open."""
-    wanted = st.query_params.get("c") or chat.conversation_id
+    wanted, answer_id = st.query_params.get("c") or chat.conversation_id, st.query_params.pop(ANSWER, "")
+    if wanted and answer_id:
+        actions.show(wanted, answer_id)
+        seek.aim_at(wanted, answer_id)
     if wanted != chat.conversation_id or "c" not in st.query_params:
         actions.open_conversation(wanted)
     try:

@@ -33,12 +33,12 @@ def draw(chat: state.ChatState, transcript: Transcript | None) -> None:
 
 
 def words(found: Outlook, asked: str) -> str:
-    """`context ~1,204 of 128,000 tokens (0.9 %) · next answer ~$0.0012`; whom AUTO would ask. Nothing of nothing."""
+    """`context ~1,204 of 128,000 tokens (0.9 %) · next answer by OpenAI ~$0.0012`, the name where AUTO chose."""
     if not found.tokens:
         return ""
     kind = CostKind.UNKNOWN if found.cost is None else CostKind.ESTIMATED if found.cost else CostKind.FREE
-    who = [f"AUTO: {name_of(found.provider)}"] if asked == Provider.AUTO else []
-    return " · ".join([*who, f"context {_taken(found)}", f"next answer {numbers.money(found.cost, kind)}"])
+    by = f" by {name_of(found.provider)}" if asked == Provider.AUTO else ""
+    return f"context {_taken(found)} · next answer{by} {numbers.money(found.cost, kind)}"
 
 
 def _taken(found: Outlook) -> str:

@@ -12,9 +12,14 @@ from dashboard.components.browser import component
 
 def aim(hit: Hit) -> None:
     """From now on the page that shows the hit's conversation shows that message first."""
-    state.history().sought = state.Sought(hit.conversation.id, hit.message_id, hit.turn, token_hex(8))
-    if hit.message_id:
-        state.chat().unfolded = hit.conversation.id
+    aim_at(hit.conversation.id, hit.message_id, hit.turn)
+
+
+def aim_at(conversation_id: str, message_id: str, turn: int | None = None) -> None:
+    """The same for a message that is known otherwise."""
+    state.history().sought = state.Sought(conversation_id, message_id, turn, token_hex(8))
+    if message_id:
+        state.chat().unfolded = conversation_id
 
 
 def point(transcript: Transcript) -> None:

@@ -17,6 +17,7 @@ PREVIEWED = 6
 PROBLEMS_SHOWN = 12
 SAVED_SHOWN = 20
 CELL_CHARACTERS = 90
+SOURCES = ("Upload", "Paste", "Saved sets")
 CHECKS = {
     "": "not checked",
     CheckKind.CONTAINS: "contains the expected text, in any case",
@@ -94,7 +95,7 @@ def _saved_rows(sets: state.SetsState) -> tuple[Row, ...]:
 def _source(sets: state.SetsState) -> None:
     """Upload, paste, or a set of before."""
     st.caption("Ask many prompts of one to four models, check the answers, and see who gets how many right.")
-    file, paste, saved = st.tabs(["Upload", "Paste", "Saved sets"], key="set-source")
+    file, paste, saved = st.tabs(SOURCES, default=SOURCES[1] if sets.typed else None)
     with file:
         st.file_uploader(
             "CSV or JSON lines",
@@ -218,8 +219,11 @@ def _start(sets: state.SetsState, rows: tuple[Row, ...], judged: int) -> None:
     size = Size.of([(row.prompt, row.expected) for row in rows], judged)
     expected = runtime.run(runtime.get_conductor().prompt_sets.expected(size, setup))
     untrusted.caption(words(expected))
-    for sentence in expectation_line.objections(expected.all):
+    for sentence in expectation_line.objections(expected.lanes):
         untrusted.warning(sentence)
+    why = expected.judge and (expected.judge.over_budget or expected.judge.closed)
+    if why:
+        untrusted.warning(f"Judge: {why}")
     if sets.keys and not _sends_keys(sets):
         return
     lanes = len(sets.lanes)

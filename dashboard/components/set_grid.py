@@ -66,12 +66,12 @@ def _filter(view: RunView) -> tuple[str, bool]:
                 "Tag",
                 [ALL_TAGS, *tags],
                 format_func=untrusted.isolated,
-                key=set_actions.TAG,
+                key=f"set-tag-{view.run.id}",
                 on_change=set_actions.first_page,
                 label_visibility="collapsed",
                 width=200,
             )
-        failed = st.toggle("Failed only", key=set_actions.FAILED, on_change=set_actions.first_page)
+        failed = st.toggle("Failed only", key=f"set-failed-{view.run.id}", on_change=set_actions.first_page)
     return ("" if tag == ALL_TAGS else tag), failed
 
 

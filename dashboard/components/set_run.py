@@ -88,6 +88,12 @@ def _head(view: RunView) -> None:
             on_click=set_actions.choose_saved,
             args=(view.run.set_id,),
         )
+        st.page_link(
+            "app_pages/health.py",
+            label="Its calls",
+            icon=":material/monitor_heart:",
+            query_params={"conversation": view.run.id, "range": "90d"},
+        )
         set_deletion.button()
     begun = f"{reader_time(view.run.created_at):%-d %B %Y %H:%M}"
     lanes = len(view.setup.lanes)
@@ -162,7 +168,7 @@ def _controls(view: RunView) -> None:
                 run.budget_usd,
                 step=0.5,
                 format="%.3f",
-                key=set_actions.NEW_BUDGET,
+                key=set_actions.new_budget(run.id),
                 placeholder="no limit",
                 width=160,
                 help="Of the whole run, what it has cost so far included.",

@@ -18,7 +18,7 @@ def rows(count: int, expected: str = "", check: CheckKind | None = None) -> list
 
 def setup(*models: str, concurrency: int = 4, judge: str = "") -> RunSetup:
     """A lane at OpenAI per model."""
-    lanes = tuple(LaneSetup(provider="openai", model=model) for model in models)
+    lanes = tuple(LaneSetup(provider="openai").model_copy(update={"model": model}) for model in models)
     return RunSetup(
         lanes=lanes, concurrency=concurrency, judge=LaneSetup(provider="openai", model=judge) if judge else None
     )

@@ -192,6 +192,8 @@ async def test_what_can_only_fail_is_refused(conductor: Conductor) -> None:
         await sets.begin(RunSetup(lanes=(LaneSetup(provider="groq"),)), rows=rows(1))
     with pytest.raises(InvalidRequest, match="Choose a model"):
         await sets.begin(setup("m"), rows=rows(1, "x", CheckKind.JUDGE))
+    with pytest.raises(InvalidRequest, match=r"lanes\.0\.model"):
+        await sets.begin(setup("no such name"), rows=rows(1))
     with pytest.raises(InvalidRequest, match="nothing to ask"):
         await sets.begin(setup("m"))
 

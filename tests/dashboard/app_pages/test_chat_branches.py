@@ -159,6 +159,22 @@ def test_a_search_leads_into_a_branch_that_is_not_shown(install: Install, upstre
     assert prompts(checked(page, "chat")) == ["First", "Where is the needle?"]
 
 
+def test_an_address_may_name_an_answer_of_any_branch(install: Install, upstream: Upstream) -> None:
+    """As a call's does on Health: its branch is shown, once; what is not there is told."""
+    conductor: Conductor = install(upstream)
+    page = ask(opened("chat"), "First")
+    id = conversation_of(page)
+    [call] = conductor.store.calls_of(id)
+    answered(resend(page, begin_edit(page, 0), "Other"))
+    assert call.lane_id
+    page = opened("chat", c=id, answer=call.lane_id)
+    assert prompts(page) == ["First"]
+    assert "answer" not in page.query_params
+    page = opened("chat", c=id, answer="nobody")
+    assert page.error[0].value == "This conversation does not exist, or it was deleted."
+    assert prompts(page) == ["First"]
+
+
 def test_an_answer_that_runs_in_another_branch_is_told(install: Install, upstream: Upstream) -> None:
     """The branch that is looked at stays; Stop still reaches the other."""
     conductor: Conductor = install(upstream)

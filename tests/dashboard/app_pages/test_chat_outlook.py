@@ -15,10 +15,11 @@ def test_the_next_message_is_said_to_take_window_and_money(install: Install, ups
     page = opened("chat")
     assert "context" not in words(page)
     ask(page, "Hello there")
-    assert re.search(r"^AUTO: (OpenAI|Anthropic|SmolLM2 \(local\)) · context \\~\d+ of ", words(page), re.MULTILINE)
+    told = r"context \\~\d+ of [\d,]+ tokens \(.*\) · next answer by (OpenAI|Anthropic|SmolLM2 \(local\)) "
+    assert re.search(told, words(page))
     page.selectbox[0].select("anthropic").run()
     assert " of 200,000 tokens (< 0.1 %) · next answer \\~\\$0.000" in words(page)
-    assert "AUTO:" not in words(page)
+    assert "next answer by" not in words(page)
 
 
 def test_what_will_not_fit_is_warned_of(install: Install, upstream: Upstream) -> None:

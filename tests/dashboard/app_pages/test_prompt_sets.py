@@ -188,8 +188,8 @@ def test_the_grid_is_filtered(install: Install, upstream: Upstream) -> None:
         "kind": "pass",
         "facts": "",
     }
-    page.selectbox(key="set-tag").select("even").run()
-    page.toggle(key="set-failed").set_value(True).run()
+    page.selectbox(key=f"set-tag-{run_id}").select("even").run()
+    page.toggle(key=f"set-failed-{run_id}").set_value(True).run()
     checked(page, PAGE)
 
 

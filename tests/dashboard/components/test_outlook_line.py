@@ -31,7 +31,7 @@ def test_the_line(found: Outlook, said: str) -> None:
 def test_whom_auto_would_ask_is_told(install: Install) -> None:
     install()
     found = Outlook("openai", "m", 1204, 100, None, 0.0012)
-    assert words(found, "auto").startswith("AUTO: OpenAI · context ~1,204")
+    assert words(found, "auto").endswith(" · next answer by OpenAI ~$0.0012")
 
 
 def test_what_does_not_fit_is_told_with_both_numbers() -> None:
