@@ -26,7 +26,8 @@ def ask(exchange: Exchange, compare: state.CompareState, comparison_id: str, *, 
     """Which kind of merge, by whom; while one runs, only its place is kept."""
     if len(answers_of(exchange)) < LEAST_ANSWERS:
         return
-    with st.popover("Merge", key=f"merge-{exchange.prompt_id}", icon=":material/merge:", disabled=running):
+    key = f"merge-{exchange.prompt_id}-{len(exchange.merges)}"  # another one after each merge, which is closed
+    with st.popover("Merge", key=key, icon=":material/merge:", disabled=running):
         if running:
             return
         kinds = list(MergeKind)
