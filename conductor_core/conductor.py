@@ -32,6 +32,7 @@ from conductor_core.settings import Environment, Settings, warnings
 from conductor_core.store.database import Store
 from conductor_core.store.records import Incident, Vote
 from conductor_core.store.rollups import Keep
+from conductor_core.transfer.moving import Transfer
 from conductor_core.webhook import VARIABLE as WEBHOOK_VARIABLE
 from conductor_core.webhook import Webhook
 
@@ -60,6 +61,7 @@ class Conductor:
         catalog: which models each provider offers.
         configuration: changes keys, endpoints and default models while running.
         store: what is on disk, for reading.
+        transfer: conversations out and in.
         webhook: where incidents are posted.
     """
 
@@ -82,6 +84,7 @@ class Conductor:
         self.live = LiveMetrics()
         self.gateway = Gateway(store, self.live, self.providers, settings)
         self.conversations = Conversations(store, self.gateway, redactor)
+        self.transfer = Transfer(store, redactor)
         self.catalog = Catalog(self.providers, asyncio.get_running_loop())
         self.configuration = Configuration(environment, self.providers, self.apply, private=private)
         self.webhook = Webhook(wire, redactor)

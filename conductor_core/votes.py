@@ -80,7 +80,7 @@ def vote_of(
     who = {answer.lane: models.get(answer.id, (answer.provider, answer.model)) for answer in answers}
     sides = tuple(Side(lane, *who[lane], _rank(verdict, lane == best)) for lane in sorted(who))
     return Vote(
-        id=sha256(f"vote {exchange.prompt_id}".encode()).hexdigest()[:32],
+        id=vote_id(exchange.prompt_id),
         conversation_id=conversation_id,
         turn=exchange.turn,
         created_at=time.time_ns() // 1_000_000,
@@ -90,6 +90,11 @@ def vote_of(
         tags=checked_tags(tags),
         objection=objection(answers, sides, verdict, blind=exchange.blind, simulated=simulated),
     )
+
+
+def vote_id(prompt_id: str) -> str:
+    """The id of the vote on the answers to a prompt: there is one at most."""
+    return sha256(f"vote {prompt_id}".encode()).hexdigest()[:32]
 
 
 def objection(

@@ -15,6 +15,7 @@ from conductor_core.store.records import Conversation
 from conductor_core.turns import LaneSetup
 
 if TYPE_CHECKING:
+    from conductor_core.transfer.moving import Report
     from dashboard.components.chart_page import Sent
 
 S = TypeVar("S")
@@ -73,10 +74,14 @@ class SettingsState:
     Attributes:
         done: what the last change came to, said once.
         refusals: why a form was refused, by the form's place on the page.
+        brought: what came of the last import.
+        imports: how many files were imported.
     """
 
     done: str = ""
     refusals: dict[str, str] = field(default_factory=dict)
+    brought: Report | None = None
+    imports: int = 0
 
 
 @dataclass(frozen=True, slots=True)

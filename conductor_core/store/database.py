@@ -27,8 +27,10 @@ from conductor_core.store.records import (
     Vote,
     call_columns,
     call_from,
+    conversation_columns,
     conversation_from,
     incident_from,
+    message_columns,
     message_from,
     vote_from,
     vote_row,
@@ -44,6 +46,7 @@ from conductor_core.store.writer import Writer
 
 if TYPE_CHECKING:
     from conductor_core.store.history import History
+    from conductor_core.store.wholes import Whole
 
 SEED_CALLS = 20_000
 """How many of the newest calls `last_calls` looks at."""
@@ -53,10 +56,10 @@ CROWD = 8
 
 _BEGIN_SNAPSHOT = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
 _call_columns = call_columns(calls)
-_message_columns = [messages.c[field.name] for field in fields(StoredMessage)]
+_message_columns = message_columns()
 _incident_columns = [incidents.c[field.name] for field in fields(Incident)]
 _call_row = attrgetter(*(column.name for column in _call_columns))
-_conversation_columns = [conversations.c[field.name] for field in fields(Conversation)]
+_conversation_columns = conversation_columns()
 _conversation_row = attrgetter(*(column.name for column in _conversation_columns))
 _message_row = attrgetter(*(column.name for column in _message_columns))
 _incident_row = attrgetter(*(column.name for column in _incident_columns))
@@ -361,9 +364,8 @@ class Store:
 
         The future fails with `NotFound` if its conversation doesn't exist.
         """
-        row = _with_json(_with_json(vote_row(vote), _SIDES), _SIDES + 1)
         # A key of its own: of two with one id the writer would keep the last.
-        return self.writer.submit(self._statements.save_vote, row, token_hex(16))
+        return self.writer.submit(self._statements.save_vote, _vote_row(vote), token_hex(16))
 
     def _rows(self, statement: Executable) -> list[Any]:
         try:
@@ -375,6 +377,28 @@ class Store:
     def calls_by(self, statement: Executable) -> list[Call]:
         """The calls that a selection of `call_columns` finds."""
         return [call_from(row) for row in self._rows(statement)]
+
+    def add(self, wholes: Sequence[Whole]) -> Saved:
+        """Inserts whole conversations, all or none, without their calls; what is there already stays as it is."""
+        titles = [(c.id, c.id, c.id, c.title) for c in (whole.conversation for whole in wholes)]
+        said = [(m.id, m.conversation_id, m.conversation_id, m.content) for w in wholes for m in w.messages]
+        row = (
+            [_with_json(_conversation_row(whole.conversation), _SETTINGS) for whole in wholes],
+            [(*_with_json(_message_row(message), _FACTS), self.copy) for w in wholes for message in w.messages],
+            [(*ids, " ".join(words_of(title))) for *ids, title in titles],
+            [(*ids, " ".join(words_of(text))) for *ids, text in said],
+            [_vote_row(vote) for whole in wholes for vote in whole.votes],
+        )
+        return self.writer.submit(self._statements.add, row, token_hex(16))
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that sees the database as of one moment."""
+        try:
+            with snapshot(self._backend.reading) as connection:
+                yield connection
+        except self._backend.errors as error:
+            raise StoreError(self._backend.unreadable(error)) from error
 
     @contextmanager
     def history(self) -> Iterator[History]:
@@ -407,3 +431,7 @@ def open_backend(home: Path, durability: str, place: str, database_url: Secret |
 
 def _with_json(row: tuple[Any, ...], column: int) -> tuple[Any, ...]:
     return (*row[:column], orjson.dumps(row[column]).decode(), *row[column + 1 :])
+
+
+def _vote_row(vote: Vote) -> tuple[Any, ...]:
+    return _with_json(_with_json(vote_row(vote), _SIDES), _SIDES + 1)

@@ -9,6 +9,7 @@ from typing import Any
 from conductor_core.kinds import CostKind, FinishReason, IncidentKind, LaneState, Outcome, Source, Verdict
 from conductor_core.metrics.call import Call
 from conductor_core.models import MessageRole
+from conductor_core.store.tables import conversations, messages
 
 
 @dataclass(slots=True)
@@ -158,6 +159,16 @@ def vote_row(vote: Vote) -> tuple[Any, ...]:
     row = [getattr(vote, field.name) for field in fields(Vote)]
     row[6], row[7] = [asdict(side) for side in vote.sides], list(vote.tags)
     return tuple(row)
+
+
+def conversation_columns() -> list[Any]:
+    """The columns of `conversations` that make a `Conversation`, in its fields' order."""
+    return [conversations.c[field.name] for field in fields(Conversation)]
+
+
+def message_columns() -> list[Any]:
+    """The columns of `messages` that make a `StoredMessage`, in its fields' order."""
+    return [messages.c[field.name] for field in fields(StoredMessage)]
 
 
 def call_columns(table: Any) -> list[Any]:

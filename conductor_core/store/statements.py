@@ -30,7 +30,10 @@ class Statement:
         is_one_step: a row of it is written by one execution.
         gathers: its rows may be written after later rows of other statements, up to one that `erases`.
         erases: afterwards nothing of what was there may be left in any file.
+        all_or_none: when one of its executions fails, the others must not have been.
     """
+
+    all_or_none = False
 
     def __init__(self, *texts: str, values: str = "", gathers: bool = False, erases: bool = False) -> None:
         self.texts = texts
@@ -76,6 +79,21 @@ class Joint(Statement):
             yield from part.executions(of_part)
 
 
+class Together(Statement):
+    """Several writes of which all happen or none: a row has the rows of each."""
+
+    all_or_none = True
+
+    def __init__(self, *parts: Statement) -> None:
+        super().__init__(*chain.from_iterable(part.texts for part in parts))
+        self._parts = parts
+
+    def executions(self, rows: list[Row]) -> Iterator[tuple[str, Row]]:
+        """All rows of the first, then all of the next."""
+        for place, part in enumerate(self._parts):
+            yield from part.executions(list(chain.from_iterable(row[place] for row in rows)))
+
+
 class Statements:
     """The statements of one dialect."""
 
@@ -106,6 +124,14 @@ class Statements:
         self.show = self._update(messages, "shown")
         self.save_incident = self._upsert(incidents, "id kind provider model started_at copy")
         self.save_vote = self._once(votes)
+        self.add = Together(
+            self._once(conversations, without=("erase_at",)),
+            self._once(messages),
+            self._finding(TITLE),
+            self._finding(MESSAGE),
+            # A vote outlives its conversation: when that comes back, it is its vote again.
+            self._upsert(votes, "id created_at blind verdict sides tags objection"),
+        )
         self.checkpoint = self._update(messages, "content", "thinking", "state", "copy")
         self.rename = Joint(self._update(conversations, "title"), self._finding_again())
         self.pin = self._update(conversations, "pinned")
@@ -140,14 +166,13 @@ class Statements:
                 set_=kept | {name: text(sql) for name, sql in computed.items()},
             )
         )
-        start = sql.index("VALUES ") + len("VALUES ")
-        return Statement(sql, values=sql[start : sql.index(")", start) + 1], gathers=gathers)
+        return _of_many(sql, gathers=gathers)
 
-    def _once(self, table: Table) -> Statement:
-        """Rows are the table's columns in their order; a row that is there already stays as it is."""
-        values: dict[str, Any] = {column.name: bindparam(column.name) for column in table.columns}
-        statement = insert_of(self._dialect)(table).values(values)
-        return Statement(self._text(statement.on_conflict_do_nothing(index_elements=["id"])))
+    def _once(self, table: Table, without: Collection[str] = ()) -> Statement:
+        """Rows are the table's columns in their order, without some; one that is there already stays as it is."""
+        names = [column.name for column in table.columns if column.name not in without]
+        statement = insert_of(self._dialect)(table).values({name: bindparam(name) for name in names})
+        return _of_many(self._text(statement.on_conflict_do_nothing(index_elements=["id"])))
 
     def _update(self, table: Table, *columns: str) -> Statement:
         """Rows are the columns' values, then the id."""
@@ -187,6 +212,12 @@ class Statements:
 
     def _text(self, statement: ClauseElement) -> str:
         return str(statement.compile(dialect=self._dialect))
+
+
+def _of_many(sql: str, gathers: bool = False) -> Statement:
+    """A statement that takes several rows at once."""
+    start = sql.index("VALUES ") + len("VALUES ")
+    return Statement(sql, values=sql[start : sql.index(")", start) + 1], gathers=gathers)
 
 
 def words_value(dialect: Dialect, mark: str, conversation_id: Any, words: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import streamlit as st
 
@@ -10,8 +11,9 @@ from conductor_core.answers import Transcript
 from conductor_core.deletions import UNDO_SECONDS
 from conductor_core.export import as_markdown
 from conductor_core.store.records import Conversation
-from dashboard import actions, state
+from dashboard import actions, runtime, state
 from dashboard.components import untrusted
+from dashboard.conversation_page import page
 from dashboard.files import safe_filename
 
 RENAME, PIN, UNPIN, ARCHIVE, UNARCHIVE, DELETE = "Rename …", "Pin", "Unpin", "Archive", "Unarchive", "Delete …"
@@ -28,18 +30,32 @@ def menu(transcript: Transcript) -> None:
                 untrusted.error(refused)
             else:
                 st.rerun()
-        st.download_button(
-            "Export as Markdown",
-            lambda: as_markdown(transcript),
-            safe_filename(conversation.title, "md"),
-            "text/markdown",
-            icon=":material/download:",
-            key="export",
-            width="stretch",
-            on_click="ignore",
-        )
+        _exports(transcript)
         st.button(
             "Delete …", icon=":material/delete:", key="delete", width="stretch", on_click=_ask, args=(conversation,)
+        )
+
+
+def _exports(transcript: Transcript) -> None:
+    """The formats, each made when it is asked for. JSON tells who answered: not before a blind vote."""
+    conversation = transcript.conversation
+    formats: list[tuple[str, str, Callable[[], str | bytes], str]] = [
+        ("Export as Markdown", "md", lambda: as_markdown(transcript), "text/markdown"),
+        ("Export as HTML", "html", lambda: "".join(page([transcript], conversation.title)), "text/html"),
+    ]
+    if not transcript.hidden:
+        whole = runtime.get_conductor().transfer.whole
+        formats.append(("Export as JSON", "json", lambda: whole(conversation.id), "application/json"))
+    for label, extension, make, media in formats:
+        st.download_button(
+            untrusted.plain(label),
+            make,
+            safe_filename(conversation.title, extension),
+            media,
+            icon=":material/download:",
+            key="export" if extension == "md" else f"export-{extension}",
+            width="stretch",
+            on_click="ignore",
         )
 
 

@@ -28,6 +28,7 @@ _SHORTCODE = re.compile(r":(?=[\w+/-]+:|material[/_])")
 _HIDDEN = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
 )
+_OVERRIDES = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _RIGHT_TO_LEFT = frozenset({"R", "AL"})
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
 
@@ -36,6 +37,11 @@ def isolated(text: str) -> str:
     """A title or name on one line, without hidden characters, its direction of writing kept to itself (UAX #9)."""
     text = " ".join(_HIDDEN.sub("", text).split())
     return f"{_ISOLATE}{text}{_END_ISOLATE}" if _has_right_to_left(text) else text
+
+
+def revealed(text: str) -> str:
+    """A text of several lines with the characters named that would change its direction of writing (CVE-2021-42574)."""
+    return _OVERRIDES.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text)
 
 
 def plain(text: str) -> str:

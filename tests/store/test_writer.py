@@ -230,7 +230,7 @@ def test_order_holds_across_statements(desk: Desk) -> None:
     desk.writer.submit(statements.save_conversation, ((chat, "chat", "Rivers", "{}", 1, 1, False, False), None), chat)
 
     def save(content: str) -> Saved:
-        row = (said, chat, 0, 0, 0, "assistant", content, "", LaneState.DONE, "{}", 1, 0)
+        row = (said, chat, 0, 0, 0, "assistant", content, "", LaneState.DONE, "{}", 1, None, 0, 0)
         return desk.writer.submit(statements.save_message, (row, None), said)
 
     save("first")
