@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from conductor_core.branches import Step, Tree
 from conductor_core.kinds import CostKind, FinishReason, LaneState, Outcome
 from conductor_core.metrics.call import Call
-from conductor_core.store.records import Conversation, StoredMessage, Vote
+from conductor_core.store.records import Conversation, Feedback, StoredMessage, Vote
 
 BROKEN_OFF = frozenset({LaneState.INCOMPLETE, LaneState.STOPPED, LaneState.INTERRUPTED})
 """How an answer ends whose text is a part."""
@@ -80,6 +80,7 @@ class Answer:
     setup: dict[str, Any] = field(default_factory=dict)
     kept: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
+    feedback: Feedback | None = None
 
     @property
     def running(self) -> bool:
@@ -213,15 +214,19 @@ def _figures_kept(figures: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def exchanges_of(
-    tree: Tree, calls: Sequence[Call], votes: Mapping[int, Vote] = MappingProxyType({})
+    tree: Tree,
+    calls: Sequence[Call],
+    votes: Mapping[int, Vote] = MappingProxyType({}),
+    feedback: Mapping[str, Feedback] = MappingProxyType({}),
 ) -> tuple[Exchange, ...]:
     """The path that is shown.
 
     Args:
         votes: by turn.
+        feedback: by the answer's id.
     """
     by_lane = {call.lane_id: call for call in calls}
-    return tuple(_exchange(step, tree, by_lane, votes.get(step.prompt.turn)) for step in tree.path())
+    return tuple(_exchange(step, tree, by_lane, votes.get(step.prompt.turn), feedback) for step in tree.path())
 
 
 def kept_of(versions: Sequence[StoredMessage], text: str = "") -> tuple[str, ...]:
@@ -230,12 +235,19 @@ def kept_of(versions: Sequence[StoredMessage], text: str = "") -> tuple[str, ...
     return tuple(content for content in partial if not text.startswith(content))
 
 
-def _exchange(step: Step, tree: Tree, by_lane: Mapping[str | None, Call], vote: Vote | None) -> Exchange:
+def _exchange(
+    step: Step,
+    tree: Tree,
+    by_lane: Mapping[str | None, Call],
+    vote: Vote | None,
+    feedback: Mapping[str, Feedback],
+) -> Exchange:
     prompt = step.prompt
     answers = [
         replace(
             stored_answer(answer, by_lane.get(answer.id)),
             kept=kept_of([one for one in step.versions[lane] if one.version < answer.version], answer.content),
+            feedback=feedback.get(answer.id),
             versions=tuple(one.id for one in tree.told(step.versions[lane], answer)),
         )
         for lane, answer in sorted(step.answers.items())

@@ -15,7 +15,16 @@ from conductor_core import places
 from conductor_core.answers import Answer, Transcript, exchanges_of
 from conductor_core.branches import Tree, prompt_of
 from conductor_core.deletions import Deletions
-from conductor_core.errors import ConductorError, ConversationBusy, InvalidRequest, ProviderError, StoreError, UserError
+from conductor_core.errors import (
+    ConductorError,
+    ConversationBusy,
+    InvalidRequest,
+    NotFound,
+    ProviderError,
+    StoreError,
+    UserError,
+)
+from conductor_core.feedback import feedback_on
 from conductor_core.forks import check_told, forked
 from conductor_core.kinds import LaneState, Source, Verdict
 from conductor_core.models import MAX_CHARACTERS
@@ -29,9 +38,11 @@ from conductor_core.store.saved import Saved
 from conductor_core.submissions import Submissions
 from conductor_core.text import clean_text, is_blank
 from conductor_core.turns import SAVE_SECONDS, Lane, LaneSetup, Turn, run_lane, stored_lane
-from conductor_core.votes import vote_of
+from conductor_core.votes import checked_tags, vote_of
 
 TITLE_CHARACTERS = 60
+TAGS_AT_MOST = 20
+"""Of one conversation."""
 
 
 class Conversations:
@@ -182,6 +193,7 @@ class Conversations:
             tree,
             self._store.calls_of(conversation_id),
             self._store.votes_of(conversation_id) if conversation.kind == "compare" else {},
+            self._store.feedback_of(conversation_id),
         )
         if turn and exchanges and any(answer.id in running for answer in exchanges[-1].answers):
             last = exchanges[-1]
@@ -216,6 +228,22 @@ class Conversations:
         await self._store.save_vote(vote)
         return vote
 
+    async def rate(self, conversation_id: str, answer_id: str, good: bool | None, note: str = "") -> None:
+        """Says what somebody thinks of an answer, in place of what was said before; None: nothing any more.
+
+        Raises:
+            InvalidRequest: this is no answer that has ended, or the note is too long.
+            NotFound: no such conversation, or no such message in it.
+        """
+        messages = await asyncio.to_thread(self._store.messages, conversation_id)
+        answer = next((message for message in messages if message.id == answer_id), None)
+        if answer is None:
+            raise NotFound
+        if good is None:
+            await self._store.remove_feedback(answer_id)
+        else:
+            await self._store.save_feedback(feedback_on(answer, good, note))
+
     async def delete(self, conversation_id: str) -> None:
         """Stops what runs there, then deletes the conversation for good; its calls keep only their numbers."""
         await self._end(conversation_id)
@@ -243,7 +271,17 @@ class Conversations:
         """
         if is_blank(title):
             raise InvalidRequest("The title is empty. Type at least one visible character.", "title")
-        await self._store.rename(conversation_id, self._title(title))
+        saved = await asyncio.to_thread(self._store.rename, conversation_id, self._title(title))
+        await saved
+
+    async def tag(self, conversation_id: str, tags: Iterable[str]) -> None:
+        """Gives a conversation other tags.
+
+        Raises:
+            InvalidRequest: too many of them.
+        """
+        kept = sorted(checked_tags(tags, most=TAGS_AT_MOST, of="conversation"))
+        await (await asyncio.to_thread(self._store.tag, conversation_id, kept))
 
     async def close(self) -> None:
         """Ends running answers as interrupted, waits until they are saved, and erases what was deleted."""

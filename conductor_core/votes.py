@@ -127,7 +127,7 @@ def leak(texts: Iterable[str], sides: Iterable[Side]) -> str:
     return found[0] if found else ""
 
 
-def checked_tags(tags: Iterable[str]) -> tuple[str, ...]:
+def checked_tags(tags: Iterable[str], most: int = MOST_TAGS, of: str = "vote") -> tuple[str, ...]:
     """Tags as they are kept: short, in lower case, each once.
 
     Raises:
@@ -135,8 +135,8 @@ def checked_tags(tags: Iterable[str]) -> tuple[str, ...]:
     """
     cleaned = (" ".join(clean_text(tag[:200]).split()).lower()[:TAG_CHARACTERS].strip() for tag in tags)
     kept = tuple(dict.fromkeys(tag for tag in cleaned if not is_blank(tag)))
-    if len(kept) > MOST_TAGS:
-        raise InvalidRequest(f"A vote takes {MOST_TAGS} tags at most.", "tags")
+    if len(kept) > most:
+        raise InvalidRequest(f"A {of} takes {most} tags at most.", "tags")
     return kept
 
 

@@ -135,11 +135,13 @@ class MenuState:
     Attributes:
         deleting: the conversation whose deletion waits for the person's word, also while answers end around it.
         renaming: the one that is getting another title.
+        tagging: the one that is getting other tags.
         deleted: the one that was deleted last.
     """
 
     deleting: Conversation | None = None
     renaming: Conversation | None = None
+    tagging: Conversation | None = None
     deleted: Deleted | None = None
 
 

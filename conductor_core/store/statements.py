@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Dialect, Table, Text, bindparam, delete, func, literal_column, null, select, text, update
 from sqlalchemy.sql import ClauseElement
 
-from conductor_core.store.tables import calls, conversations, incidents, messages, texts, votes
+from conductor_core.store.tables import calls, conversations, feedback, incidents, messages, texts, votes
 
 Row = tuple[Any, ...]
 
@@ -114,7 +114,7 @@ class Statements:
             " THEN 2 ELSE calls.counted END",
         )
         self.save_conversation = Joint(
-            self._upsert(conversations, "id kind created_at pinned archived", without=("erase_at",)),
+            self._upsert(conversations, "id kind created_at pinned archived tags", without=("erase_at",)),
             self._finding(TITLE),
         )
         self.save_message = Joint(
@@ -127,15 +127,19 @@ class Statements:
         self.add = Together(
             self._once(conversations, without=("erase_at",)),
             self._once(messages),
+            self._once(feedback),
             self._finding(TITLE),
             self._finding(MESSAGE),
             # A vote outlives its conversation: when that comes back, it is its vote again.
             self._upsert(votes, "id created_at blind verdict sides tags objection"),
         )
+        self.save_feedback = self._upsert(feedback, "id")
+        self.remove_feedback = Statement(self._text(delete(feedback).where(feedback.c.id == bindparam("of"))))
         self.checkpoint = self._update(messages, "content", "thinking", "state", "copy")
         self.rename = Joint(self._update(conversations, "title"), self._finding_again())
         self.pin = self._update(conversations, "pinned")
         self.archive = self._update(conversations, "archived")
+        self.tag = Joint(self._update(conversations, "tags"), self._finding_again())
         self.put_away = self._update(conversations, "erase_at")
         self.touch = self._update(conversations, "updated_at")
         self.delete = Statement(*self._erasing(), erases=True)

@@ -14,6 +14,7 @@ from conductor_core.errors import NotFound
 from conductor_core.metrics.call import Call
 from conductor_core.store.records import (
     Conversation,
+    Feedback,
     StoredMessage,
     Vote,
     call_columns,
@@ -24,7 +25,7 @@ from conductor_core.store.records import (
     message_from,
     vote_from,
 )
-from conductor_core.store.tables import calls, conversations, messages, votes
+from conductor_core.store.tables import calls, conversations, feedback, messages, votes
 
 if TYPE_CHECKING:
     from conductor_core.store.database import Store
@@ -37,12 +38,14 @@ _ASKED_AT_ONCE = 500
 
 @dataclass(slots=True)
 class Whole:
-    """A conversation with all there is of it: messages as `Store.messages` orders them, votes by turn, its calls."""
+    """A conversation with all there is of it: messages as `Store.messages` orders them, votes by turn, its calls,
+    and feedback by the answer's id."""
 
     conversation: Conversation
     messages: list[StoredMessage] = field(default_factory=list)
     votes: list[Vote] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
+    feedback: dict[str, Feedback] = field(default_factory=dict)
 
 
 def one(store: Store, id: str) -> Whole:
@@ -96,6 +99,9 @@ def _completed(connection: Connection, wanted: Select[Any]) -> list[Whole]:
     for row in _rows(connection, select(*message_columns()), messages.c.conversation_id, ids):
         message = message_from(row)
         by_id[message.conversation_id].messages.append(message)
+    given = select(messages.c.conversation_id, *feedback.c).join(messages, messages.c.id == feedback.c.id)
+    for id, *row in _rows(connection, given, messages.c.conversation_id, ids):
+        by_id[id].feedback[row[0]] = Feedback(*row)
     for row in _rows(connection, select(votes), votes.c.conversation_id, ids):
         vote = vote_from(row)
         by_id[vote.conversation_id or ""].votes.append(vote)

@@ -19,7 +19,7 @@ from conductor_core.answers import FIGURES, stored_answer
 from conductor_core.kinds import LaneState
 from conductor_core.metrics.call import Call
 from conductor_core.models import MessageRole
-from conductor_core.store.records import Conversation, StoredMessage, Vote
+from conductor_core.store.records import Conversation, Feedback, StoredMessage, Vote
 from conductor_core.store.wholes import Whole
 from conductor_core.transfer.form import ConversationForm, MessageForm, VoteForm
 from conductor_core.votes import vote_id
@@ -28,7 +28,7 @@ FORMAT = "conductor.conversations"
 VERSION = 1
 
 _CONVERSATION = tuple(name for name in ConversationForm.model_fields if name not in ("messages", "votes"))
-_MESSAGE = tuple(MessageForm.model_fields)
+_MESSAGE = tuple(name for name in MessageForm.model_fields if name != "feedback")
 _VOTE = tuple(VoteForm.model_fields)
 
 
@@ -51,13 +51,19 @@ def whole_of(form: ConversationForm) -> Whole:
     chat = Conversation(**{name: getattr(form, name) for name in _CONVERSATION})
     made = [_message(message, chat.id) for message in form.messages]
     prompts = {message.turn: message.id for message in made if message.role is MessageRole.USER}
-    return Whole(chat, made, [_vote(vote, chat.id, prompts[vote.turn]) for vote in form.votes])
+    votes = [_vote(vote, chat.id, prompts[vote.turn]) for vote in form.votes]
+    given = {one.id: Feedback(one.id, **dict(one.feedback)) for one in form.messages if one.feedback}
+    return Whole(chat, made, votes, feedback=given)
 
 
 def _told(whole: Whole) -> dict[str, Any]:
     calls = {call.lane_id: call for call in whole.calls}
     told = {name: getattr(whole.conversation, name) for name in _CONVERSATION}
     told["messages"] = [_told_message(message, calls.get(message.id)) for message in whole.messages]
+    for message in told["messages"]:
+        given = whole.feedback.get(message["id"])
+        if given:
+            message["feedback"] = {"good": given.good, "note": given.note, "updated_at": given.updated_at}
     told["votes"] = [{name: getattr(vote, name) for name in _VOTE} for vote in whole.votes]
     for vote in told["votes"]:
         vote["sides"] = [asdict(side) for side in vote["sides"]]

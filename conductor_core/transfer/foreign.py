@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
+from conductor_core.conversations import TAGS_AT_MOST
 from conductor_core.errors import InvalidRequest
 from conductor_core.kinds import LaneState
 from conductor_core.models import MessageRole
@@ -22,6 +23,7 @@ from conductor_core.text import clean_text, is_blank
 from conductor_core.transfer.file import MOST_BYTES
 from conductor_core.transfer.form import LAST_MOMENT, LONGEST_TEXT, MOST_MESSAGES, TITLE_AT_MOST
 from conductor_core.turns import LaneSetup
+from conductor_core.votes import checked_tags
 
 UNANSWERED = "answers without a question"
 UNTITLED = "Untitled"
@@ -69,6 +71,7 @@ class Foreign:
     place: str
     pinned: bool = False
     archived: bool = False
+    tags: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -127,6 +130,7 @@ def whole_of(told: Foreign, left_out: Counter[str]) -> Whole | None:
         updated_at=told.updated_at or told.created_at,
         pinned=told.pinned,
         archived=told.archived,
+        tags=sorted(checked_tags(told.tags[:TAGS_AT_MOST], most=TAGS_AT_MOST, of="conversation")),
     )
     grown.messages.sort(key=lambda message: (message.turn, message.role != "user", message.version))
     return Whole(made, grown.messages)

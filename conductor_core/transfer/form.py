@@ -6,12 +6,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from conductor_core.conversations import TAGS_AT_MOST
 from conductor_core.errors import InvalidRequest
+from conductor_core.feedback import NOTE_CHARACTERS
 from conductor_core.kinds import CostKind, FinishReason, LaneState, Outcome, Verdict
 from conductor_core.models import MessageRole, ProviderName
 from conductor_core.store.records import Side
 from conductor_core.turns import LaneSetup
-from conductor_core.votes import MOST_TAGS, TAG_CHARACTERS
+from conductor_core.votes import MOST_TAGS, TAG_CHARACTERS, checked_tags
 
 MOST_MESSAGES = 10_000
 """Of one conversation."""
@@ -120,6 +122,21 @@ def _settings(settings: dict[str, Any]) -> dict[str, Any]:
     return settings
 
 
+def _tags(tags: list[str]) -> list[str]:
+    kept = checked_tags(tags, most=TAGS_AT_MOST, of="conversation")
+    if sorted(kept) != tags:
+        raise ValueError(f"must be different tags in lower case, of {TAG_CHARACTERS} characters at most, sorted")
+    return tags
+
+
+class FeedbackForm(_Form):
+    """Feedback on an answer."""
+
+    good: bool
+    note: Annotated[str, Field(max_length=NOTE_CHARACTERS)]
+    updated_at: _Moment
+
+
 class MessageForm(_Form):
     """One message, or one answer."""
 
@@ -135,11 +152,14 @@ class MessageForm(_Form):
     created_at: _Moment
     parent: _Id | None
     shown: _Number
+    feedback: FeedbackForm | None = None
 
     @model_validator(mode="after")
-    def _has_ended(self) -> Self:
+    def _is_whole(self) -> Self:
         if self.state.running:
             raise ValueError(f"state must be one that has ended, not {self.state}")
+        if self.feedback and self.role is not MessageRole.ASSISTANT:
+            raise ValueError("feedback must be on an answer")
         return self
 
 
@@ -166,6 +186,7 @@ class ConversationForm(_Form):
     updated_at: _Moment
     pinned: bool
     archived: bool
+    tags: Annotated[list[str], AfterValidator(_tags)] = []
     messages: Annotated[list[MessageForm], Field(max_length=MOST_MESSAGES)]
     votes: Annotated[list[VoteForm], Field(max_length=MOST_MESSAGES)]
 

@@ -60,7 +60,7 @@ class Transfer:
         for whole in wholes.every(self._store):
             tree = Tree(whole.messages)
             votes = {vote.turn: vote for vote in whole.votes if vote.turn is not None}
-            exchanges = exchanges_of(tree, whole.calls, votes)
+            exchanges = exchanges_of(tree, whole.calls, votes, whole.feedback)
             yield Transcript(whole.conversation, exchanges, branches=tree.branches)
 
     async def bring(self, data: bytes) -> Report:

@@ -41,6 +41,7 @@ def foreign(value: dict[str, Any], place: str, left_out: Counter[str]) -> Foreig
         place=place,
         archived=value.get("archived") is True,
         pinned=value.get("pinned") is True,
+        tags=_tags(value),
     )
 
 
@@ -85,6 +86,13 @@ def _chat(value: dict[str, Any]) -> dict[str, Any]:
 def _history(value: dict[str, Any]) -> dict[str, Any]:
     history = _chat(value).get("history")
     return history if isinstance(history, dict) else {}
+
+
+def _tags(value: dict[str, Any]) -> list[str]:
+    """Their ids have `_` for a blank."""
+    about = value.get("meta")
+    tags = about.get("tags") if isinstance(about, dict) else None
+    return [text_of(tag).replace("_", " ") for tag in tags] if isinstance(tags, list) else []
 
 
 def _moment(value: Any) -> int:

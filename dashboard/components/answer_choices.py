@@ -10,7 +10,7 @@ from conductor_core.answers import Answer
 from conductor_core.kinds import LaneState, Outcome
 from conductor_core.turns import LaneSetup
 from dashboard import actions, runtime, state
-from dashboard.components import branch, untrusted
+from dashboard.components import branch, feedback, untrusted
 from dashboard.components.browser import copy_button
 from dashboard.components.receipt import receipt
 from dashboard.components.who import name_of
@@ -29,6 +29,7 @@ def choices(answer: Answer, conversation_id: str, sent: Sequence[int] | None, *,
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key=f"choices-{answer.id}"):
         if answer.text:
             copy_button(answer.text, key=f"copy-{answer.id}")
+        feedback.thumbs(answer, conversation_id)
         _receipt(answer)
         if sent is not None:
             _again(answer, conversation_id, state.chat().setup if branches else None)

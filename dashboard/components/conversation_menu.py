@@ -1,4 +1,4 @@
-"""What can be done with a conversation: rename, pin, archive, export, delete; and what that asks first."""
+"""What can be done with a conversation: rename, tag, pin, archive, export, delete; and what that asks first."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from conductor_core.answers import Transcript
+from conductor_core.conversations import TAGS_AT_MOST
 from conductor_core.deletions import UNDO_SECONDS
 from conductor_core.export import as_markdown
 from conductor_core.store.records import Conversation
@@ -16,13 +17,21 @@ from dashboard.components import untrusted
 from dashboard.conversation_page import page
 from dashboard.files import safe_filename
 
-RENAME, PIN, UNPIN, ARCHIVE, UNARCHIVE, DELETE = "Rename …", "Pin", "Unpin", "Archive", "Unarchive", "Delete …"
+RENAME, TAGS, PIN, UNPIN, ARCHIVE, UNARCHIVE, DELETE = (
+    "Rename …",
+    "Tags …",
+    "Pin",
+    "Unpin",
+    "Archive",
+    "Unarchive",
+    "Delete …",
+)
 
 
 def menu(transcript: Transcript) -> None:
     """A small popover at the top of the page."""
     conversation = transcript.conversation
-    with st.popover("", icon=":material/more_horiz:", key="conversation-menu", help="Rename, export, delete"):
+    with st.popover("", icon=":material/more_horiz:", key="conversation-menu", help="Rename, tag, export, delete"):
         title = st.text_input("Title", conversation.title, max_chars=200, key=f"title-{conversation.id}")
         if title != conversation.title:
             refused = actions.rename(conversation.id, title)
@@ -30,6 +39,7 @@ def menu(transcript: Transcript) -> None:
                 untrusted.error(refused)
             else:
                 st.rerun()
+        st.button(TAGS, icon=":material/sell:", key="tags", width="stretch", on_click=_tag, args=(conversation,))
         _exports(transcript)
         st.button(
             "Delete …", icon=":material/delete:", key="delete", width="stretch", on_click=_ask, args=(conversation,)
@@ -65,6 +75,7 @@ def of_row(conversation: Conversation) -> None:
         untrusted.plain(f"Menu of {conversation.title}"),  # for screen readers: the style sheet hides it
         [
             RENAME,
+            TAGS,
             UNPIN if conversation.pinned else PIN,
             UNARCHIVE if conversation.archived else ARCHIVE,
             DELETE,
@@ -78,6 +89,8 @@ def of_row(conversation: Conversation) -> None:
     asked = state.menu()
     if chosen == RENAME:
         asked.renaming = conversation
+    elif chosen == TAGS:
+        asked.tagging = conversation
     elif chosen == DELETE:
         asked.deleting = conversation
     elif chosen in (PIN, UNPIN):
@@ -94,6 +107,8 @@ def ask() -> None:
         confirm_delete(asked.deleting)
     elif asked.renaming:
         rename(asked.renaming)
+    elif asked.tagging:
+        tag(asked.tagging)
 
 
 def undo() -> None:
@@ -120,7 +135,12 @@ def undo() -> None:
 def _ask(deleting: Conversation | None = None) -> None:
     """Which conversation the question is about from now on; None: about none."""
     asked = state.menu()
-    asked.deleting, asked.renaming = deleting, None
+    asked.deleting, asked.renaming, asked.tagging = deleting, None, None
+
+
+def _tag(tagging: Conversation) -> None:
+    _ask()
+    state.menu().tagging = tagging
 
 
 @st.dialog("Delete this conversation?", on_dismiss=_ask)
@@ -147,6 +167,29 @@ def rename(conversation: Conversation) -> None:
         title = st.text_input("Title", conversation.title, max_chars=200, key=f"rename-{conversation.id}")
         if st.form_submit_button("Rename", type="primary"):
             refused = actions.rename(conversation.id, title)
+            if not refused:
+                _ask()
+                st.rerun()
+            untrusted.error(refused)
+
+
+@st.dialog("Tags of this conversation", on_dismiss=_ask)
+def tag(conversation: Conversation) -> None:
+    """Asks for tags, and says why some are refused."""
+    with st.form("tag", border=False):
+        known = runtime.get_conductor().store.tags(conversation.kind)
+        tags = st.multiselect(
+            "Tags",
+            sorted({*known, *conversation.tags}),
+            conversation.tags,
+            key=f"tags-{conversation.id}",
+            max_selections=TAGS_AT_MOST,
+            accept_new_options=True,
+            format_func=untrusted.isolated,
+            placeholder="None yet: type one",
+        )
+        if st.form_submit_button("Save", type="primary"):
+            refused = actions.tag(conversation.id, tags)
             if not refused:
                 _ask()
                 st.rerun()
