@@ -47,6 +47,7 @@ class Answer:
         notices: what the reader should know of how it came about: who failed, and who answers instead.
         waiting_until: while it waits before it is asked for again, until when (seconds of `time.monotonic`).
         queued: whether it waits for a place at its provider.
+        thinking_ms: how long it thought before the first word of the text.
         attempt, attempts: the number of the current attempt from 1, and how many there may be.
         kept: what earlier answers to the same prompt had written before they broke off, oldest first.
         versions: the ids of all answers to the prompt that can be looked at, oldest first, this one among them.
@@ -59,6 +60,7 @@ class Answer:
     state: LaneState
     text: str
     thinking: str = ""
+    thinking_ms: float | None = None
     ttft_ms: float | None = None
     latency_ms: float | None = None
     tokens_per_second: float | None = None
@@ -194,6 +196,7 @@ def stored_answer(message: StoredMessage, call: Call | None) -> Answer:
         state=message.state,
         text=message.content,
         thinking=message.thinking,
+        thinking_ms=message.facts.get("thinking_ms"),
         failure=Failure(failure["sentence"], failure["detail"], Outcome(failure["kind"]) if failure["kind"] else None)
         if failure
         else None,

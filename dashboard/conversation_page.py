@@ -82,7 +82,7 @@ def _answer(exchange: Exchange, answer: Answer, kind: str) -> Iterator[str]:
         model = answer.model
     yield f"<section>\n<h2>{_line(who)} <small>{_line(model)}</small></h2>"
     if answer.thinking:
-        yield f"<details><summary>Thinking</summary>\n{_text(answer.thinking)}\n</details>"
+        yield f"<details><summary>{escape(facts.thinking(answer))}</summary>\n{_text(answer.thinking)}\n</details>"
     if answer.text:
         yield _text(answer.text)
     elif not answer.failure:

@@ -170,6 +170,17 @@ class HistoryState:
     sought: Sought | None = None
 
 
+@dataclass(slots=True)
+class ReadingState:
+    """How answers are read in one browser tab.
+
+    Attributes:
+        raw: the answers shown as they were written, by their ids.
+    """
+
+    raw: set[str] = field(default_factory=set)
+
+
 def chat() -> ChatState:
     return _kept("_chat", ChatState)
 
@@ -188,6 +199,10 @@ def health() -> HealthState:
 
 def menu() -> MenuState:
     return _kept("_menu", MenuState)
+
+
+def reading() -> ReadingState:
+    return _kept("_reading", ReadingState)
 
 
 def history() -> HistoryState:

@@ -99,6 +99,7 @@ class _Facts(_Open):
     setup: LaneSetup | None = None
     provider: ProviderName | Literal[""] = ""
     model: _Name = ""
+    thinking_ms: _Figure = None
     notices: list[_Sentence] = Field(default=[], max_length=100)
     order: list[_Lane] = Field(default=[], max_length=MOST_LANES)
     continues: _Id | None = None

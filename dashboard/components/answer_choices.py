@@ -35,6 +35,7 @@ def choices(answer: Answer, conversation_id: str, sent: Sequence[int] | None, *,
             _again(answer, conversation_id, state.chat().setup if branches else None)
             _without_the_oldest(answer, conversation_id, sent)
         if answer.text:
+            _raw(answer)
             _fork(answer, conversation_id, here=branches)
         if branches:
             branch.switch(answer.versions, answer.id, conversation_id)
@@ -74,6 +75,20 @@ def _again(answer: Answer, conversation_id: str, picked: LaneSetup | None) -> No
         _answer_with(answer, conversation_id, provider=chosen, model=None)
     elif chosen is not None:
         _answer_with(answer, conversation_id)
+
+
+def _raw(answer: Answer) -> None:
+    """Between the answer as it reads and as it was written."""
+    raw = state.reading().raw
+    is_raw = answer.id in raw
+    st.button(
+        "Rendered" if is_raw else "Raw",
+        key=f"raw-{answer.id}",
+        type="tertiary",
+        help="Show this answer as formatted text" if is_raw else "Show this answer's Markdown as it was written",
+        on_click=raw.discard if is_raw else raw.add,
+        args=(answer.id,),
+    )
 
 
 def _fork(answer: Answer, conversation_id: str, *, here: bool) -> None:

@@ -14,7 +14,7 @@ from html import escape
 import streamlit as st
 
 from conductor_core.word_diff import Change, Piece
-from dashboard.components.safe_markdown import safe_markdown
+from dashboard.components.safe_markdown import LONGEST_TEXT, safe_markdown
 
 # What begins anything in a line of Streamlit's markdown, and nothing that doesn't: model names stay readable where a
 # widget shows its label as it is.
@@ -67,6 +67,14 @@ def markdown(text: str) -> bool:
     if not safe.is_whole:
         st.caption("This text is too long to show as a whole. Export it to read the rest.")
     return safe.is_whole
+
+
+def source(text: str) -> bool:
+    """Draws an answer as it was written, Markdown unread. Returns whether all of it is shown, as `markdown` does."""
+    st.code(revealed(text[:LONGEST_TEXT]), language=None, wrap_lines=True)
+    if len(text) > LONGEST_TEXT:
+        st.caption("This text is too long to show as a whole. Export it to read the rest.")
+    return len(text) <= LONGEST_TEXT
 
 
 def text(text: str) -> None:

@@ -71,3 +71,14 @@ def test_thumbs_and_a_note(install: Install, upstream: Upstream) -> None:
     assert (kept.good, kept.note) == (False, "Just right")
     again.feedback(key=f"feedback-{key}").set_value(None).run()
     assert answer_of(checked(again, "chat")).feedback is None
+
+
+def test_an_answer_is_shown_as_it_was_written(install: Install, upstream: Upstream) -> None:
+    """And formatted again; only this one."""
+    install(upstream)
+    page = ask(opened("chat"), "Hello")
+    key, text = answer_of(page).id, answer_of(page).text
+    page.button(key=f"raw-{key}").click().run()
+    assert [code.value for code in checked(page, "chat").code] == [text]
+    page.button(key=f"raw-{key}").click().run()
+    assert not page.code
