@@ -11,7 +11,7 @@ from conductor_core.branches import Step, Tree
 from conductor_core.kinds import CostKind, FinishReason, LaneState, MergeKind, Outcome
 from conductor_core.metrics.call import Call
 from conductor_core.metrics.total import NOTHING, Total
-from conductor_core.store.records import Conversation, StoredMessage, Vote
+from conductor_core.store.records import Conversation, Feedback, StoredMessage, Vote
 
 BROKEN_OFF = frozenset({LaneState.INCOMPLETE, LaneState.STOPPED, LaneState.INTERRUPTED})
 """How an answer ends whose text is a part."""
@@ -57,6 +57,7 @@ class Answer:
         notices: what the reader should know of how it came about: who failed, and who answers instead.
         waiting_until: while it waits before it is asked for again, until when (seconds of `time.monotonic`).
         queued: whether it waits for a place at its provider.
+        thinking_ms: how long it thought before the first word of the text.
         attempt, attempts: the number of the current attempt from 1, and how many there may be.
         kept: what earlier answers to the same prompt had written before they broke off, oldest first.
         versions: the ids of all answers to the prompt that can be looked at, oldest first, this one among them.
@@ -71,6 +72,7 @@ class Answer:
     state: LaneState
     text: str
     thinking: str = ""
+    thinking_ms: float | None = None
     ttft_ms: float | None = None
     latency_ms: float | None = None
     tokens_per_second: float | None = None
@@ -94,6 +96,7 @@ class Answer:
     versions: tuple[str, ...] = ()
     ended_at: float | None = None
     merge: Merge | None = None
+    feedback: Feedback | None = None
 
     @property
     def running(self) -> bool:
@@ -242,6 +245,7 @@ def stored_answer(message: StoredMessage, call: Call | None) -> Answer:
         state=message.state,
         text=message.content,
         thinking=message.thinking,
+        thinking_ms=message.facts.get("thinking_ms"),
         failure=Failure(failure["sentence"], failure["detail"], Outcome(failure["kind"]) if failure["kind"] else None)
         if failure
         else None,
@@ -263,15 +267,20 @@ def _figures_kept(figures: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def exchanges_of(
-    path: Sequence[Step], tree: Tree, calls: Sequence[Call], votes: Mapping[int, Vote] = MappingProxyType({})
+    path: Sequence[Step],
+    tree: Tree,
+    calls: Sequence[Call],
+    votes: Mapping[int, Vote] = MappingProxyType({}),
+    feedback: Mapping[str, Feedback] = MappingProxyType({}),
 ) -> tuple[Exchange, ...]:
     """A path with its facts.
 
     Args:
         votes: by turn.
+        feedback: by the answer's id.
     """
     by_lane = {call.lane_id: call for call in calls}
-    return tuple(_exchange(step, tree, by_lane, votes.get(step.prompt.turn)) for step in path)
+    return tuple(_exchange(step, tree, by_lane, votes.get(step.prompt.turn), feedback) for step in path)
 
 
 def kept_of(versions: Sequence[StoredMessage], text: str = "") -> tuple[str, ...]:
@@ -280,12 +289,19 @@ def kept_of(versions: Sequence[StoredMessage], text: str = "") -> tuple[str, ...
     return tuple(content for content in partial if not text.startswith(content))
 
 
-def _exchange(step: Step, tree: Tree, by_lane: Mapping[str | None, Call], vote: Vote | None) -> Exchange:
+def _exchange(
+    step: Step,
+    tree: Tree,
+    by_lane: Mapping[str | None, Call],
+    vote: Vote | None,
+    feedback: Mapping[str, Feedback],
+) -> Exchange:
     prompt = step.prompt
     answers = [
         replace(
             stored_answer(answer, by_lane.get(answer.id)),
             kept=kept_of([one for one in step.versions[lane] if one.version < answer.version], answer.content),
+            feedback=feedback.get(answer.id),
             versions=tuple(one.id for one in tree.told(step.versions[lane], answer)),
         )
         for lane, answer in sorted(step.answers.items())

@@ -35,6 +35,7 @@ from conductor_core.settings import Environment, Settings, warnings
 from conductor_core.store.database import Store
 from conductor_core.store.records import Incident, Vote
 from conductor_core.store.rollups import Keep
+from conductor_core.transfer.moving import Transfer
 from conductor_core.webhook import VARIABLE as WEBHOOK_VARIABLE
 from conductor_core.webhook import Webhook
 
@@ -66,6 +67,7 @@ class Conductor:
         catalog: which models each provider offers.
         configuration: changes keys, endpoints and default models while running.
         store: what is on disk, for reading.
+        transfer: conversations out and in.
         webhook: where incidents are posted.
     """
 
@@ -91,6 +93,7 @@ class Conductor:
         self.prompt_sets = PromptSets(store, self.gateway, redactor)
         self.comparisons = Comparisons(store, self.conversations)
         self.presets = Presets(store)
+        self.transfer = Transfer(store, redactor)
         self.catalog = Catalog(self.providers, asyncio.get_running_loop())
         self.configuration = Configuration(environment, self.providers, self.apply, private=private)
         self.webhook = Webhook(wire, redactor)

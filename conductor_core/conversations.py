@@ -16,7 +16,16 @@ from conductor_core.answers import Answer, Merge, Transcript, exchanges_of
 from conductor_core.attachments import File, Shelf, noted, read_all
 from conductor_core.branches import FIRST_MERGE, Step, Tree, files_of, prompt_of
 from conductor_core.deletions import Deletions
-from conductor_core.errors import ConductorError, ConversationBusy, InvalidRequest, ProviderError, StoreError, UserError
+from conductor_core.errors import (
+    ConductorError,
+    ConversationBusy,
+    InvalidRequest,
+    NotFound,
+    ProviderError,
+    StoreError,
+    UserError,
+)
+from conductor_core.feedback import feedback_on
 from conductor_core.forks import check_told, copied_files, forked
 from conductor_core.kinds import LaneState, Verdict
 from conductor_core.metrics.total import total_of
@@ -32,11 +41,13 @@ from conductor_core.store.saved import Saved
 from conductor_core.submissions import Submissions
 from conductor_core.text import clean_text, is_blank
 from conductor_core.turns import SAVE_SECONDS, Lane, LaneSetup, Turn, end_unsent, run_lane, stored_lane
-from conductor_core.votes import vote_of
+from conductor_core.votes import checked_tags, vote_of
 
 TITLE_CHARACTERS = 60
 MOST_LANES = 8
 """Answers to one prompt of a comparison, at most."""
+TAGS_AT_MOST = 20
+"""Of one conversation."""
 REMEMBERED_SECONDS = 5.0
 """So long the usual lengths of answers are taken to be as they were: a box asks while somebody types."""
 
@@ -253,7 +264,7 @@ class Conversations:
         tree = Tree(self._store.messages(conversation_id))
         path, calls = tuple(tree.path()), self._store.calls_of(conversation_id)
         votes = self._store.votes_of(conversation_id) if conversation.kind == "compare" else {}
-        exchanges = exchanges_of(path, tree, calls, votes)
+        exchanges = exchanges_of(path, tree, calls, votes, self._store.feedback_of(conversation_id))
         shown = Transcript(conversation, exchanges, None, None, tree.branches, path, total_of(calls))
         if not exchanges or not any(one.id in running for one in (*exchanges[-1].answers, *exchanges[-1].merges)):
             return replace(shown, elsewhere=turn)
@@ -289,6 +300,22 @@ class Conversations:
         await self._store.save_vote(vote)
         return vote
 
+    async def rate(self, conversation_id: str, answer_id: str, good: bool | None, note: str = "") -> None:
+        """Says what somebody thinks of an answer, in place of what was said before; None: nothing any more.
+
+        Raises:
+            InvalidRequest: this is no answer that has ended, or the note is too long.
+            NotFound: no such conversation, or no such message in it.
+        """
+        messages = await asyncio.to_thread(self._store.messages, conversation_id)
+        answer = next((message for message in messages if message.id == answer_id), None)
+        if answer is None:
+            raise NotFound
+        if good is None:
+            await self._store.remove_feedback(answer_id)
+        else:
+            await self._store.save_feedback(feedback_on(answer, good, note))
+
     async def delete(self, conversation_id: str) -> None:
         """Stops what runs there, then deletes the conversation for good; its calls keep only their numbers."""
         await self._end(conversation_id)
@@ -316,7 +343,17 @@ class Conversations:
         """
         if is_blank(title):
             raise InvalidRequest("The title is empty. Type at least one visible character.", "title")
-        await self._store.rename(conversation_id, self._title(title))
+        saved = await asyncio.to_thread(self._store.rename, conversation_id, self._title(title))
+        await saved
+
+    async def tag(self, conversation_id: str, tags: Iterable[str]) -> None:
+        """Gives a conversation other tags.
+
+        Raises:
+            InvalidRequest: too many of them.
+        """
+        kept = sorted(checked_tags(tags, most=TAGS_AT_MOST, of="conversation"))
+        await (await asyncio.to_thread(self._store.tag, conversation_id, kept))
 
     async def close(self) -> None:
         """Ends running answers as interrupted, waits until they are saved, and erases what was deleted."""

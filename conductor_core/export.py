@@ -12,14 +12,22 @@ def as_markdown(transcript: Transcript) -> str:
     conversation = transcript.conversation
     started = datetime.fromtimestamp(conversation.created_at / 1000, UTC)
     lines = [f"# {conversation.title}", "", f"{started:%Y-%m-%d %H:%M} UTC", ""]
-    others = transcript.branches - 1
-    if others and conversation.kind == "chat":
-        lines += [f"({others} other {'branches' if others > 1 else 'branch'} of this conversation not included)", ""]
+    others = others_left_out(transcript)
+    if others:
+        lines += [f"({others})", ""]
     for exchange in transcript.exchanges:
         lines += ["## You", "", exchange.prompt, ""]
         for answer in exchange.sides:
             lines += [f"## {_who(exchange, answer)}", "", answer.text or f"({_missing(exchange, answer)})", ""]
     return "\n".join(lines)
+
+
+def others_left_out(transcript: Transcript) -> str:
+    """How many branches are not shown, in words; empty when all is."""
+    others = transcript.branches - 1
+    if not others or transcript.conversation.kind != "chat":
+        return ""
+    return f"{others} other {'branches' if others > 1 else 'branch'} of this conversation not included"
 
 
 def _who(exchange: Exchange, answer: Answer) -> str:

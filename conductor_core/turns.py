@@ -99,6 +99,8 @@ class Lane:
         self._text = io.StringIO()
         self._text.write(self.begun.text)
         self._thinking = io.StringIO()
+        self._thought_from: float | None = None
+        self._thought_until: float | None = None
 
     @property
     def attempt(self) -> Attempt | None:
@@ -127,8 +129,19 @@ class Lane:
     def thinking(self) -> str:
         return self._thinking.getvalue()
 
+    @property
+    def thinking_ms(self) -> float | None:
+        """From the first word of the thinking to the first one of the answer, or to now; None: there was none."""
+        if self._thought_from is None:
+            return None
+        return ((self._thought_until or time.monotonic()) - self._thought_from) * 1000
+
     def add(self, chunk: Chunk) -> int:
         """Takes a chunk in; returns the number of characters it brought."""
+        if chunk.thinking and self._thought_from is None:
+            self._thought_from = time.monotonic()
+        if chunk.text and self._thought_from is not None and self._thought_until is None:
+            self._thought_until = time.monotonic()
         if chunk.text:
             self._text.write(chunk.text)
             self.state = LaneState.STREAMING
@@ -155,6 +168,7 @@ class Lane:
             state=self.state,
             text=self.text,
             thinking=self.thinking,
+            thinking_ms=self.thinking_ms,
             failure=self.failure,
             receipt=self.receipt,
             created_at=self.created_at,
@@ -321,6 +335,8 @@ def stored_lane(lane: Lane, turn: Turn, state: LaneState) -> StoredMessage:
         facts["merge"] = {"kind": lane.merge.kind, "prompt": lane.merge.prompt}
     if lane.notices:
         facts["notices"] = list(lane.notices)
+    if lane.thinking_ms is not None:
+        facts["thinking_ms"] = round(lane.thinking_ms, 1)
     if lane.begun.continues:
         facts[CONTINUES] = lane.begun.continues
     if lane.failure:

@@ -80,7 +80,7 @@ def vote_of(
     who = {answer.lane: models.get(answer.id, (answer.provider, answer.model)) for answer in answers}
     sides = tuple(Side(lane, *who[lane], _rank(verdict, lane == best)) for lane in sorted(who))
     return Vote(
-        id=sha256(f"vote {exchange.prompt_id}".encode()).hexdigest()[:32],
+        id=vote_id(exchange.prompt_id),
         conversation_id=conversation_id,
         turn=exchange.turn,
         created_at=time.time_ns() // 1_000_000,
@@ -90,6 +90,11 @@ def vote_of(
         tags=checked_tags(tags),
         objection=objection(answers, sides, verdict, blind=exchange.blind, simulated=simulated),
     )
+
+
+def vote_id(prompt_id: str) -> str:
+    """The id of the vote on the answers to a prompt: there is one at most."""
+    return sha256(f"vote {prompt_id}".encode()).hexdigest()[:32]
 
 
 def objection(
@@ -122,7 +127,7 @@ def leak(texts: Iterable[str], sides: Iterable[Side]) -> str:
     return found[0] if found else ""
 
 
-def checked_tags(tags: Iterable[str]) -> tuple[str, ...]:
+def checked_tags(tags: Iterable[str], most: int = MOST_TAGS, of: str = "vote") -> tuple[str, ...]:
     """Tags as they are kept: short, in lower case, each once.
 
     Raises:
@@ -130,8 +135,8 @@ def checked_tags(tags: Iterable[str]) -> tuple[str, ...]:
     """
     cleaned = (" ".join(clean_text(tag[:200]).split()).lower()[:TAG_CHARACTERS].strip() for tag in tags)
     kept = tuple(dict.fromkeys(tag for tag in cleaned if not is_blank(tag)))
-    if len(kept) > MOST_TAGS:
-        raise InvalidRequest(f"A vote takes {MOST_TAGS} tags at most.", "tags")
+    if len(kept) > most:
+        raise InvalidRequest(f"A {of} takes {most} tags at most.", "tags")
     return kept
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from secrets import token_hex
 from typing import Any
@@ -177,6 +177,21 @@ def vote(comparison_id: str, turn: int, verdict: Verdict, best: int | None = Non
         state.compare().notice = str(error)
 
 
+def rate(conversation_id: str, answer_id: str, thumbs_key: str, note_key: str) -> None:
+    """Keeps what somebody thinks of an answer, as its widgets say it; no thumb any more takes the note with it.
+
+    Args:
+        thumbs_key, note_key: the widgets that hold the thumb (0 or 1) and the note.
+    """
+    thumb = st.session_state.get(thumbs_key)
+    note = st.session_state.get(note_key) or ""
+    work = _conversations().rate(conversation_id, answer_id, None if thumb is None else bool(thumb), note)
+    try:
+        runtime.run(work)
+    except UserError as error:
+        state.chat().notice = state.compare().notice = str(error)
+
+
 def recover(provider: str) -> None:
     """Lets a provider that is passed over be asked again at once."""
     runtime.run(runtime.get_conductor().recover(provider))
@@ -220,6 +235,15 @@ def rename(conversation_id: str, title: str) -> str:
     """Renames a conversation; returns why not, if it can't be."""
     try:
         runtime.run(_conversations().rename(conversation_id, title))
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+def tag(conversation_id: str, tags: Iterable[str]) -> str:
+    """Gives a conversation other tags; returns why not, if it can't be done."""
+    try:
+        runtime.run(_conversations().tag(conversation_id, tags))
     except UserError as error:
         return str(error)
     return ""

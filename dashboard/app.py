@@ -21,7 +21,13 @@ if str(FOLDER.parent) not in sys.path:
     sys.path.insert(0, str(FOLDER.parent))
 
 from conductor_core import interpreter  # noqa: E402 - needs the path above
-from dashboard import attached_files, call_downloads, plotly_file, set_downloads  # noqa: E402 - needs the path above
+from dashboard import (  # noqa: E402 - needs the path above
+    attached_files,
+    call_downloads,
+    conversation_downloads,
+    plotly_file,
+    set_downloads,
+)
 from dashboard.faults import report_script_error  # noqa: E402 - needs the path above
 from dashboard.guard import Guard  # noqa: E402 - needs the path above
 from dashboard.startup import load_policy, serve_conductor  # noqa: E402 - needs the path above
@@ -38,7 +44,13 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
 app = st.App(
     FOLDER / "main.py",
     lifespan=lifespan,
-    routes=[plotly_file.route, call_downloads.route, set_downloads.route, attached_files.route],
+    routes=[
+        plotly_file.route,
+        call_downloads.route,
+        set_downloads.route,
+        attached_files.route,
+        *conversation_downloads.routes,
+    ],
     middleware=[Middleware(Guard, load=load_policy)],
     on_script_error=report_script_error,
 )

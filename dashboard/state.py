@@ -18,6 +18,7 @@ from conductor_core.store.records import Conversation, Preset
 from conductor_core.turns import LaneSetup
 
 if TYPE_CHECKING:
+    from conductor_core.transfer.moving import Report
     from dashboard.components.chart_page import Sent
 
 S = TypeVar("S")
@@ -159,10 +160,14 @@ class SettingsState:
     Attributes:
         done: what the last change came to, said once.
         refusals: why a form was refused, by the form's place on the page.
+        brought: what came of the last import.
+        imports: how many files were imported.
     """
 
     done: str = ""
     refusals: dict[str, str] = field(default_factory=dict)
+    brought: Report | None = None
+    imports: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,11 +221,13 @@ class MenuState:
     Attributes:
         deleting: the conversation whose deletion waits for the person's word, also while answers end around it.
         renaming: the one that is getting another title.
+        tagging: the one that is getting other tags.
         deleted: the one that was deleted last.
     """
 
     deleting: Conversation | None = None
     renaming: Conversation | None = None
+    tagging: Conversation | None = None
     deleted: Deleted | None = None
 
 
@@ -249,6 +256,17 @@ class HistoryState:
     sought: Sought | None = None
 
 
+@dataclass(slots=True)
+class ReadingState:
+    """How answers are read in one browser tab.
+
+    Attributes:
+        raw: the answers shown as they were written, by their ids.
+    """
+
+    raw: set[str] = field(default_factory=set)
+
+
 def chat() -> ChatState:
     return _kept("_chat", ChatState)
 
@@ -271,6 +289,10 @@ def health() -> HealthState:
 
 def menu() -> MenuState:
     return _kept("_menu", MenuState)
+
+
+def reading() -> ReadingState:
+    return _kept("_reading", ReadingState)
 
 
 def history() -> HistoryState:

@@ -11,7 +11,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import Connection, Engine, Executable, func, select
+from sqlalchemy import Connection, Engine, Executable, Text, cast, func, select
 
 from conductor_core.errors import NotFound, StoreError
 from conductor_core.kinds import LaneState, Outcome, Source
@@ -23,14 +23,17 @@ from conductor_core.store.chores import Work
 from conductor_core.store.records import (
     Attachment,
     Conversation,
+    Feedback,
     Incident,
     Preset,
     StoredMessage,
     Vote,
     call_columns,
     call_from,
+    conversation_columns,
     conversation_from,
     incident_from,
+    message_columns,
     message_from,
     vote_from,
     vote_row,
@@ -40,13 +43,23 @@ from conductor_core.store.saved import Saved
 from conductor_core.store.set_rows import SetRows
 from conductor_core.store.sqlite import SQLite
 from conductor_core.store.statements import Statements
-from conductor_core.store.tables import attachments, calls, conversations, incidents, lane_presets, messages, votes
+from conductor_core.store.tables import (
+    attachments,
+    calls,
+    conversations,
+    feedback,
+    incidents,
+    lane_presets,
+    messages,
+    votes,
+)
 from conductor_core.store.texts import Hit, messages_with, titles_with
 from conductor_core.store.words import terms_of, words_of
 from conductor_core.store.writer import Writer
 
 if TYPE_CHECKING:
     from conductor_core.store.history import History
+    from conductor_core.store.wholes import Whole
 
 SEED_CALLS = 20_000
 """How many of the newest calls `last_calls` looks at."""
@@ -56,16 +69,18 @@ CROWD = 8
 
 _BEGIN_SNAPSHOT = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
 _call_columns = call_columns(calls)
-_message_columns = [messages.c[field.name] for field in fields(StoredMessage)]
+_message_columns = message_columns()
 _attachment_columns = [attachments.c[field.name] for field in fields(Attachment)]
 _attachment_row = attrgetter(*(column.name for column in _attachment_columns))
 _incident_columns = [incidents.c[field.name] for field in fields(Incident)]
 _call_row = attrgetter(*(column.name for column in _call_columns))
-_conversation_columns = [conversations.c[field.name] for field in fields(Conversation)]
+_conversation_columns = conversation_columns()
 _conversation_row = attrgetter(*(column.name for column in _conversation_columns))
 _message_row = attrgetter(*(column.name for column in _message_columns))
 _incident_row = attrgetter(*(column.name for column in _incident_columns))
 _SETTINGS = conversations.c.keys().index("settings")
+_tags_written = cast(conversations.c.tags, Text)
+_TAGS = conversations.c.keys().index("tags")
 _SIDES = votes.c.keys().index("sides")
 _FACTS = messages.c.keys().index("facts")
 
@@ -130,14 +145,26 @@ class Store:
         return self._backend.copy
 
     def conversations(
-        self, kind: str, limit: int = 100, offset: int = 0, *, archived: bool = False
+        self, kind: str, limit: int = 100, offset: int = 0, *, archived: bool = False, tag: str = ""
     ) -> list[Conversation]:
-        """Those of a kind ("chat" or "compare") that are archived, or are not: the pinned, then the last used first."""
+        """Those of a kind ("chat" or "compare") that are archived, or are not: the pinned, then the last used first.
+
+        Args:
+            tag: only those that have it.
+        """
         wanted = select(*_conversation_columns).where(
             conversations.c.kind == kind, conversations.c.archived == archived, conversations.c.erase_at.is_(None)
         )
+        if tag:
+            wanted = wanted.where(_tags_written.contains(orjson.dumps(tag).decode(), autoescape=True))
         order = (conversations.c.pinned.desc(), conversations.c.updated_at.desc(), conversations.c.id)
         return [conversation_from(row) for row in self._rows(wanted.order_by(*order).limit(limit).offset(offset))]
+
+    def tags(self, kind: str) -> list[str]:
+        """Every tag that conversations of a kind have, in the order of the alphabet."""
+        wanted = select(_tags_written).distinct()
+        wanted = wanted.where(conversations.c.kind == kind, conversations.c.erase_at.is_(None), _tags_written != "[]")
+        return sorted({tag for (written,) in self._rows(wanted) for tag in orjson.loads(written)})
 
     def conversation(self, id: str) -> Conversation:
         """One conversation.
@@ -288,6 +315,12 @@ class Store:
         found = self._rows(select(votes).where(votes.c.conversation_id == conversation_id))
         return {vote.turn: vote for vote in map(vote_from, found) if vote.turn is not None}
 
+    def feedback_of(self, conversation_id: str) -> dict[str, Feedback]:
+        """The feedback on a conversation's answers, by their ids."""
+        found = select(*feedback.c).join(messages, messages.c.id == feedback.c.id)
+        rows = self._rows(found.where(messages.c.conversation_id == conversation_id))
+        return {row[0]: Feedback(*row) for row in rows}
+
     def vote_tags(self, newest: int = 200) -> list[str]:
         """Every tag of so many newest votes, the last used first."""
         found = self._rows(select(votes.c.tags).order_by(votes.c.created_at.desc()).limit(newest))
@@ -304,13 +337,19 @@ class Store:
 
     def save_conversation(self, c: Conversation) -> Saved:
         """Inserts it, or updates its title, settings and `updated_at`."""
-        row = _with_json(_conversation_row(c), _SETTINGS)
-        found = (c.id, c.id, c.id, " ".join(words_of(c.title)))
+        row = _conversation_values(c)
+        found = (c.id, c.id, c.id, _title_words(c.title, c.tags))
         return self.writer.submit(self._statements.save_conversation, (row, found), c.id)
 
     def rename(self, id: str, title: str) -> Saved:
         """Changes a title. A conversation that is gone stays gone."""
-        return self.writer.submit(self._statements.rename, ((title, id), (id, " ".join(words_of(title)), id)), id)
+        found = (id, _title_words(title, self._title_and_tags(id)[1]), id)
+        return self.writer.submit(self._statements.rename, ((title, id), found), id)
+
+    def tag(self, id: str, tags: Sequence[str]) -> Saved:
+        """Changes a conversation's tags, by which it is found, too. One that is gone stays gone."""
+        found = (id, _title_words(self._title_and_tags(id)[0], tags), id)
+        return self.writer.submit(self._statements.tag, ((orjson.dumps(list(tags)).decode(), id), found), id)
 
     def pin(self, id: str, pinned: bool) -> Saved:
         """Keeps a conversation at the top of its list, or lets it go."""
@@ -367,6 +406,15 @@ class Store:
             patient = len(self._running) >= CROWD
         return self.writer.submit(self._statements.save_call, (*_call_row(call), self.copy), call.id, patient=patient)
 
+    def save_feedback(self, given: Feedback) -> Saved:
+        """Inserts it, or updates it. The future fails with `NotFound` if its answer doesn't exist."""
+        row = (given.id, given.good, given.note, given.updated_at)
+        return self.writer.submit(self._statements.save_feedback, row, given.id)
+
+    def remove_feedback(self, answer_id: str) -> Saved:
+        """Takes feedback back, if there is any."""
+        return self.writer.submit(self._statements.remove_feedback, (answer_id,), answer_id)
+
     def save_attachment(self, attachment: Attachment) -> Saved:
         """Inserts it.
 
@@ -389,9 +437,12 @@ class Store:
 
         The future fails with `NotFound` if its conversation doesn't exist.
         """
-        row = _with_json(_with_json(vote_row(vote), _SIDES), _SIDES + 1)
         # A key of its own: of two with one id the writer would keep the last.
-        return self.writer.submit(self._statements.save_vote, row, token_hex(16))
+        return self.writer.submit(self._statements.save_vote, _vote_row(vote), token_hex(16))
+
+    def _title_and_tags(self, id: str) -> tuple[str, list[str]]:
+        rows = self._rows(select(conversations.c.title, conversations.c.tags).where(conversations.c.id == id))
+        return (rows[0][0], rows[0][1]) if rows else ("", [])
 
     def save_preset(self, preset: Preset, *, instead_of: str | None = None) -> Saved:
         """Inserts it, or updates its name and settings, in place of another one if that is named."""
@@ -412,6 +463,29 @@ class Store:
     def calls_by(self, statement: Executable) -> list[Call]:
         """The calls that a selection of `call_columns` finds."""
         return [call_from(row) for row in self._rows(statement)]
+
+    def add(self, wholes: Sequence[Whole]) -> Saved:
+        """Inserts whole conversations, all or none, without their calls; what is there already stays as it is."""
+        chats = [whole.conversation for whole in wholes]
+        said = [(m.id, m.conversation_id, m.conversation_id, m.content) for w in wholes for m in w.messages]
+        row = (
+            [_conversation_values(chat) for chat in chats],
+            [(*_with_json(_message_row(message), _FACTS), self.copy) for w in wholes for message in w.messages],
+            [(one.id, one.good, one.note, one.updated_at) for whole in wholes for one in whole.feedback.values()],
+            [(chat.id, chat.id, chat.id, _title_words(chat.title, chat.tags)) for chat in chats],
+            [(*ids, " ".join(words_of(text))) for *ids, text in said],
+            [_vote_row(vote) for whole in wholes for vote in whole.votes],
+        )
+        return self.writer.submit(self._statements.add, row, token_hex(16))
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that sees the database as of one moment."""
+        try:
+            with snapshot(self._backend.reading) as connection:
+                yield connection
+        except self._backend.errors as error:
+            raise StoreError(self._backend.unreadable(error)) from error
 
     @contextmanager
     def history(self) -> Iterator[History]:
@@ -444,3 +518,16 @@ def open_backend(home: Path, durability: str, place: str, database_url: Secret |
 
 def _with_json(row: tuple[Any, ...], column: int) -> tuple[Any, ...]:
     return (*row[:column], orjson.dumps(row[column]).decode(), *row[column + 1 :])
+
+
+def _title_words(title: str, tags: Sequence[str]) -> str:
+    """What a conversation is found by besides its messages."""
+    return " ".join(words_of(" ".join([title, *tags])))
+
+
+def _conversation_values(conversation: Conversation) -> tuple[Any, ...]:
+    return _with_json(_with_json(_conversation_row(conversation), _SETTINGS), _TAGS)
+
+
+def _vote_row(vote: Vote) -> tuple[Any, ...]:
+    return _with_json(_with_json(vote_row(vote), _SIDES), _SIDES + 1)

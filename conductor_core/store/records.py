@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from conductor_core.kinds import CostKind, FinishReason, IncidentKind, LaneState, Outcome, Source, Verdict
 from conductor_core.metrics.call import Call
 from conductor_core.models import MessageRole
+from conductor_core.store.tables import conversations, messages
 
 
 @dataclass(slots=True)
@@ -23,6 +24,7 @@ class Conversation:
     updated_at: int
     pinned: bool = False
     archived: bool = False
+    tags: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -47,6 +49,21 @@ class StoredMessage:
     created_at: int
     parent: str | None = None
     shown: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What somebody thinks of one answer. Fields are the columns of `feedback`, in their order.
+
+    Attributes:
+        id: the answer's.
+        updated_at: UTC in ms.
+    """
+
+    id: str
+    good: bool
+    note: str
+    updated_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +199,21 @@ def vote_from(row: Sequence[Any]) -> Vote:
 
 def vote_row(vote: Vote) -> tuple[Any, ...]:
     """The values of its columns, with what is JSON still as values."""
-    row = [getattr(vote, field.name) for field in fields(Vote)]
+    row = [getattr(vote, column.name) for column in fields(Vote)]
     row[6], row[7] = [asdict(side) for side in vote.sides], list(vote.tags)
     return tuple(row)
 
 
+def conversation_columns() -> list[Any]:
+    """The columns of `conversations` that make a `Conversation`, in its fields' order."""
+    return [conversations.c[column.name] for column in fields(Conversation)]
+
+
+def message_columns() -> list[Any]:
+    """The columns of `messages` that make a `StoredMessage`, in its fields' order."""
+    return [messages.c[column.name] for column in fields(StoredMessage)]
+
+
 def call_columns(table: Any) -> list[Any]:
     """The columns of `calls`, or of a selection from it, that make a `Call`, in its fields' order."""
-    return [table.c[field.name] for field in fields(Call)]
+    return [table.c[column.name] for column in fields(Call)]

@@ -95,9 +95,19 @@ class SQLite(Backend):
             self._connection.execute("BEGIN IMMEDIATE")
 
     def write(self, statement: Statement, rows: list[Row]) -> None:
-        """A statement that fails undoes itself."""
-        for text, values in statement.executions(rows):
-            self._connection.execute(text, values)
+        """A statement that fails undoes itself; of several that belong together, a savepoint undoes the others."""
+        if statement.all_or_none:
+            self._connection.execute("SAVEPOINT together")
+        try:
+            for text, values in statement.executions(rows):
+                self._connection.execute(text, values)
+        except BaseException:
+            if statement.all_or_none and self._connection.in_transaction:
+                self._connection.execute("ROLLBACK TO together")
+                self._connection.execute("RELEASE together")
+            raise
+        if statement.all_or_none:
+            self._connection.execute("RELEASE together")
 
     def commit(self) -> None:
         """Commits."""

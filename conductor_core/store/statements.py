@@ -16,6 +16,7 @@ from conductor_core.store.tables import (
     attachments,
     calls,
     conversations,
+    feedback,
     incidents,
     lane_presets,
     messages,
@@ -44,7 +45,10 @@ class Statement:
         is_one_step: a row of it is written by one execution.
         gathers: its rows may be written after later rows of other statements, up to one that `erases`.
         erases: afterwards nothing of what was there may be left in any file.
+        all_or_none: when one of its executions fails, the others must not have been.
     """
+
+    all_or_none = False
 
     def __init__(self, *texts: str, values: str = "", gathers: bool = False, erases: bool = False) -> None:
         self.texts = texts
@@ -90,6 +94,21 @@ class Joint(Statement):
             yield from part.executions(of_part)
 
 
+class Together(Statement):
+    """Several writes of which all happen or none: a row has the rows of each."""
+
+    all_or_none = True
+
+    def __init__(self, *parts: Statement) -> None:
+        super().__init__(*chain.from_iterable(part.texts for part in parts))
+        self._parts = parts
+
+    def executions(self, rows: list[Row]) -> Iterator[tuple[str, Row]]:
+        """All rows of the first, then all of the next."""
+        for place, part in enumerate(self._parts):
+            yield from part.executions(list(chain.from_iterable(row[place] for row in rows)))
+
+
 class Statements:
     """The statements of one dialect."""
 
@@ -110,7 +129,7 @@ class Statements:
             " THEN 2 ELSE calls.counted END",
         )
         self.save_conversation = Joint(
-            self._upsert(conversations, "id kind created_at pinned archived", without=("erase_at",)),
+            self._upsert(conversations, "id kind created_at pinned archived tags", without=("erase_at",)),
             self._finding(TITLE),
         )
         self.save_message = Joint(
@@ -120,6 +139,17 @@ class Statements:
         self.show = self._update(messages, "shown")
         self.save_incident = self._upsert(incidents, "id kind provider model started_at copy")
         self.save_vote = self._once(votes)
+        self.add = Together(
+            self._once(conversations, without=("erase_at",)),
+            self._once(messages),
+            self._once(feedback),
+            self._finding(TITLE),
+            self._finding(MESSAGE),
+            # A vote outlives its conversation: when that comes back, it is its vote again.
+            self._upsert(votes, "id created_at blind verdict sides tags objection"),
+        )
+        self.save_feedback = self._upsert(feedback, "id")
+        self.remove_feedback = Statement(self._text(delete(feedback).where(feedback.c.id == bindparam("of"))))
         self.save_attachment = self._once(attachments)
         self.delete_preset = Statement(self._text(delete(lane_presets).where(lane_presets.c.id == bindparam("of"))))
         self.save_preset = Joint(self.delete_preset, self._upsert(lane_presets, "id created_at"))
@@ -127,6 +157,7 @@ class Statements:
         self.rename = Joint(self._update(conversations, "title"), self._finding_again())
         self.pin = self._update(conversations, "pinned")
         self.archive = self._update(conversations, "archived")
+        self.tag = Joint(self._update(conversations, "tags"), self._finding_again())
         self.put_away = self._update(conversations, "erase_at")
         self.touch = self._update(conversations, "updated_at")
         self.delete = Statement(*self._erasing(), erases=True)
@@ -173,14 +204,13 @@ class Statements:
                 set_=kept | {name: text(sql) for name, sql in computed.items()},
             )
         )
-        return Statement(sql, values=_values_of(sql), gathers=gathers)
+        return _of_many(sql, gathers=gathers)
 
-    def _once(self, table: Table) -> Statement:
-        """Rows are the table's columns in their order; a row that is there already stays as it is."""
-        values: dict[str, Any] = {column.name: bindparam(column.name) for column in table.columns}
-        statement = insert_of(self._dialect)(table).values(values)
-        sql = self._text(statement.on_conflict_do_nothing(index_elements=["id"]))
-        return Statement(sql, values=_values_of(sql))
+    def _once(self, table: Table, without: Collection[str] = ()) -> Statement:
+        """Rows are the table's columns in their order, without some; one that is there already stays as it is."""
+        names = [column.name for column in table.columns if column.name not in without]
+        statement = insert_of(self._dialect)(table).values({name: bindparam(name) for name in names})
+        return _of_many(self._text(statement.on_conflict_do_nothing(index_elements=["id"])))
 
     def _update(self, table: Table, *columns: str) -> Statement:
         """Rows are the columns' values, then the id."""
@@ -269,10 +299,10 @@ class Statements:
         return str(statement.compile(dialect=self._dialect))
 
 
-def _values_of(sql: str) -> str:
-    """What is repeated for several rows in one step."""
+def _of_many(sql: str, gathers: bool = False) -> Statement:
+    """A statement that takes several rows at once."""
     start = sql.index("VALUES ") + len("VALUES ")
-    return sql[start : sql.index(")", start) + 1]
+    return Statement(sql, values=sql[start : sql.index(")", start) + 1], gathers=gathers)
 
 
 def words_value(dialect: Dialect, mark: str, conversation_id: Any, words: Any) -> Any:

@@ -59,6 +59,7 @@ conversations = Table(
     Column("updated_at", BigInteger, nullable=False),
     Column("pinned", Boolean, nullable=False, server_default=text("false")),
     Column("archived", Boolean, nullable=False, server_default=text("false")),
+    Column("tags", JSON, nullable=False, server_default="[]"),  # in lower case, in the order of the alphabet
     Column("erase_at", BigInteger),  # put out of sight, and erased from then on unless it is brought back
     Index("conversations_by_place", "kind", "archived", "pinned", "updated_at"),
 )
@@ -83,6 +84,15 @@ messages = Table(
     Index("messages_by_conversation", "conversation_id", "turn", "lane", "version"),
 )
 _partial(messages, "messages_unfinished", "state", "state IN ('waiting', 'streaming')")
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("id", String(32), ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
+    Column("good", Boolean, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
 
 attachments = Table(
     "attachments",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import runtime, state
-from dashboard.components import budget_settings, drill, installation, price_settings, untrusted
+from dashboard.components import budget_settings, drill, installation, price_settings, transfer_settings, untrusted
 from dashboard.components.provider_settings import add_a_provider, declare_an_endpoint, provider_settings
 
 settings = state.settings()
@@ -44,6 +44,9 @@ with st.container(key="settings"):
 
     st.markdown("**Prices**")
     price_settings.prices()
+
+    st.markdown("**Your conversations**")
+    transfer_settings.conversations()
 
     drill.controls()
 

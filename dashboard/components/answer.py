@@ -10,7 +10,7 @@ from conductor_core.answers import Answer
 from conductor_core.kinds import LaneState
 from conductor_core.models import Provider
 from conductor_core.providers.local_provider import LocalProvider
-from dashboard import runtime
+from dashboard import runtime, state
 from dashboard.components import facts, numbers, untrusted
 
 
@@ -25,10 +25,13 @@ def body(answer: Answer) -> None:
     if answer.setup.get("first_turn"):
         st.caption("The oldest messages of this conversation were not sent along.")
     if answer.thinking:
-        with st.expander("Thinking", icon=":material/psychology:"):
+        with st.expander(
+            untrusted.plain(facts.thinking(answer)), icon=":material/psychology:", key=f"thinking-{answer.id}"
+        ):
             untrusted.markdown(answer.thinking)
     if answer.text:
-        whole = untrusted.markdown(answer.text)
+        draw = untrusted.source if answer.id in state.reading().raw else untrusted.markdown
+        whole = draw(answer.text)
         if not whole and not answer.running:
             st.download_button(
                 "Download the whole answer",

@@ -10,7 +10,7 @@ from conductor_core.answers import Answer
 from conductor_core.kinds import LaneState, Outcome
 from conductor_core.turns import LaneSetup
 from dashboard import actions, runtime, state
-from dashboard.components import branch, untrusted
+from dashboard.components import branch, feedback, untrusted
 from dashboard.components.browser import copy_button
 from dashboard.components.receipt import receipt
 from dashboard.components.who import name_of
@@ -29,10 +29,13 @@ def choices(answer: Answer, conversation_id: str, sent: Sequence[int] | None, *,
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key=f"choices-{answer.id}"):
         if answer.text:
             copy_button(answer.text, key=f"copy-{answer.id}")
+        feedback.thumbs(answer, conversation_id)
         _receipt(answer)
         if sent is not None:
             _again(answer, conversation_id, state.chat().setup if branches else None)
             _without_the_oldest(answer, conversation_id, sent)
+        if answer.text:
+            _raw(answer)
         if branches:
             _fork(answer, conversation_id)
             branch.switch(answer.versions, answer.id, conversation_id)
@@ -72,6 +75,20 @@ def _again(answer: Answer, conversation_id: str, picked: LaneSetup | None) -> No
         _answer_with(answer, conversation_id, provider=chosen, model=None)
     elif chosen is not None:
         _answer_with(answer, conversation_id)
+
+
+def _raw(answer: Answer) -> None:
+    """Between the answer as it reads and as it was written."""
+    raw = state.reading().raw
+    is_raw = answer.id in raw
+    st.button(
+        "Rendered" if is_raw else "Raw",
+        key=f"raw-{answer.id}",
+        type="tertiary",
+        help="Show this answer as formatted text" if is_raw else "Show this answer's Markdown as it was written",
+        on_click=raw.discard if is_raw else raw.add,
+        args=(answer.id,),
+    )
 
 
 def _fork(answer: Answer, conversation_id: str) -> None:

@@ -1,27 +1,38 @@
-"""What can be done with a conversation: rename, pin, archive, export, delete; and what that asks first."""
+"""What can be done with a conversation: rename, tag, pin, archive, export, delete; and what that asks first."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import streamlit as st
 
 from conductor_core.answers import Transcript
+from conductor_core.conversations import TAGS_AT_MOST
 from conductor_core.deletions import UNDO_SECONDS
 from conductor_core.export import as_markdown
 from conductor_core.store.records import Conversation
-from dashboard import actions, compare_actions, comparison_files, state
+from dashboard import actions, compare_actions, comparison_files, runtime, state
 from dashboard.components import outlook_line, untrusted
+from dashboard.conversation_page import page
 from dashboard.files import safe_filename
 
-RENAME, PIN, UNPIN, ARCHIVE, UNARCHIVE, DELETE = "Rename …", "Pin", "Unpin", "Archive", "Unarchive", "Delete …"
+RENAME, TAGS, PIN, UNPIN, ARCHIVE, UNARCHIVE, DELETE = (
+    "Rename …",
+    "Tags …",
+    "Pin",
+    "Unpin",
+    "Archive",
+    "Unarchive",
+    "Delete …",
+)
 BESIDE = "Show beside the open one"
 
 
 def menu(transcript: Transcript) -> None:
     """A small popover at the top of the page."""
     conversation = transcript.conversation
-    with st.popover("", icon=":material/more_horiz:", key="conversation-menu", help="Total, rename, export, delete"):
+    with st.popover("", icon=":material/more_horiz:", key="conversation-menu", help="Rename, tag, export, delete"):
         if transcript.total.answers and not transcript.hidden:
             untrusted.caption(outlook_line.total_words(transcript.total))
         title = st.text_input("Title", conversation.title, max_chars=200, key=f"title-{conversation.id}")
@@ -31,31 +42,45 @@ def menu(transcript: Transcript) -> None:
                 untrusted.error(refused)
             else:
                 st.rerun()
-        compared = conversation.kind == "compare"
-        st.download_button(
-            "Export as Markdown",
-            lambda: comparison_files.as_markdown(transcript) if compared else as_markdown(transcript),
-            safe_filename(conversation.title, "md"),
-            "text/markdown",
-            icon=":material/download:",
-            key="export",
-            width="stretch",
-            on_click="ignore",
-        )
-        if compared:
-            st.download_button(
-                "Export as HTML",
-                lambda: comparison_files.as_html(transcript),
-                safe_filename(conversation.title, "html"),
-                "text/html",
-                icon=":material/download:",
-                key="export-html",
-                width="stretch",
-                on_click="ignore",
-            )
+        st.button(TAGS, icon=":material/sell:", key="tags", width="stretch", on_click=_tag, args=(conversation,))
+        _exports(transcript)
         st.button(
             "Delete …", icon=":material/delete:", key="delete", width="stretch", on_click=_ask, args=(conversation,)
         )
+
+
+def _exports(transcript: Transcript) -> None:
+    """The formats, each made when it is asked for. JSON tells who answered: not before a blind vote."""
+    conversation = transcript.conversation
+    formats: list[tuple[str, str, Callable[[], str | bytes], str]] = [
+        ("Export as Markdown", "md", lambda: _markdown(transcript), "text/markdown"),
+        ("Export as HTML", "html", lambda: _html(transcript), "text/html"),
+    ]
+    if not transcript.hidden:
+        whole = runtime.get_conductor().transfer.whole
+        formats.append(("Export as JSON", "json", lambda: whole(conversation.id), "application/json"))
+    for label, extension, make, media in formats:
+        st.download_button(
+            untrusted.plain(label),
+            make,
+            safe_filename(conversation.title, extension),
+            media,
+            icon=":material/download:",
+            key="export" if extension == "md" else f"export-{extension}",
+            width="stretch",
+            on_click="ignore",
+        )
+
+
+def _markdown(transcript: Transcript) -> str:
+    compared = transcript.conversation.kind == "compare"
+    return comparison_files.as_markdown(transcript) if compared else as_markdown(transcript)
+
+
+def _html(transcript: Transcript) -> str | bytes:
+    if transcript.conversation.kind == "compare":
+        return comparison_files.as_html(transcript)
+    return "".join(page([transcript], transcript.conversation.title))
 
 
 def of_row(conversation: Conversation) -> None:
@@ -64,6 +89,7 @@ def of_row(conversation: Conversation) -> None:
         untrusted.plain(f"Menu of {conversation.title}"),  # for screen readers: the style sheet hides it
         [
             RENAME,
+            TAGS,
             UNPIN if conversation.pinned else PIN,
             UNARCHIVE if conversation.archived else ARCHIVE,
             *([BESIDE] if _can_stand_beside(conversation) else []),
@@ -78,6 +104,8 @@ def of_row(conversation: Conversation) -> None:
     asked = state.menu()
     if chosen == RENAME:
         asked.renaming = conversation
+    elif chosen == TAGS:
+        asked.tagging = conversation
     elif chosen == DELETE:
         asked.deleting = conversation
     elif chosen == BESIDE:
@@ -101,6 +129,8 @@ def ask() -> None:
         confirm_delete(asked.deleting)
     elif asked.renaming:
         rename(asked.renaming)
+    elif asked.tagging:
+        tag(asked.tagging)
 
 
 def undo() -> None:
@@ -127,7 +157,12 @@ def undo() -> None:
 def _ask(deleting: Conversation | None = None) -> None:
     """Which conversation the question is about from now on; None: about none."""
     asked = state.menu()
-    asked.deleting, asked.renaming = deleting, None
+    asked.deleting, asked.renaming, asked.tagging = deleting, None, None
+
+
+def _tag(tagging: Conversation) -> None:
+    _ask()
+    state.menu().tagging = tagging
 
 
 @st.dialog("Delete this conversation?", on_dismiss=_ask)
@@ -154,6 +189,29 @@ def rename(conversation: Conversation) -> None:
         title = st.text_input("Title", conversation.title, max_chars=200, key=f"rename-{conversation.id}")
         if st.form_submit_button("Rename", type="primary"):
             refused = actions.rename(conversation.id, title)
+            if not refused:
+                _ask()
+                st.rerun()
+            untrusted.error(refused)
+
+
+@st.dialog("Tags of this conversation", on_dismiss=_ask)
+def tag(conversation: Conversation) -> None:
+    """Asks for tags, and says why some are refused."""
+    with st.form("tag", border=False):
+        known = runtime.get_conductor().store.tags(conversation.kind)
+        tags = st.multiselect(
+            "Tags",
+            sorted({*known, *conversation.tags}),
+            conversation.tags,
+            key=f"tags-{conversation.id}",
+            max_selections=TAGS_AT_MOST,
+            accept_new_options=True,
+            format_func=untrusted.isolated,
+            placeholder="None yet: type one",
+        )
+        if st.form_submit_button("Save", type="primary"):
+            refused = actions.tag(conversation.id, tags)
             if not refused:
                 _ask()
                 st.rerun()

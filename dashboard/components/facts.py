@@ -8,6 +8,9 @@ from conductor_core.answers import Answer
 from conductor_core.kinds import CostKind, FinishReason, LaneState
 from dashboard.components import numbers
 
+SHORTEST_THOUGHT_MS = 100.0
+"""Below it the time is that of one packet."""
+
 _ENDS = {
     LaneState.STOPPED: "stopped",
     LaneState.INCOMPLETE: "incomplete",
@@ -56,6 +59,18 @@ def waiting(answer: Answer, loading_seconds: float | None) -> str:
         return "Waiting for its turn …"
     elapsed = (answer.latency_ms or 0.0) / 1000
     return f"Waiting for the first token … {elapsed:.0f} s" if elapsed >= 1 else "Waiting for the first token …"
+
+
+def thinking(answer: Answer) -> str:
+    """`Thought for 3.2 s`; while it still thinks, and where nobody took the time, `Thinking`.
+
+    Without a clock: a label that changes would fold what somebody has just opened.
+    """
+    if answer.thinking_ms is None or (answer.running and not answer.text):
+        return "Thinking"
+    if answer.thinking_ms < SHORTEST_THOUGHT_MS:
+        return "Thought for a moment"
+    return f"Thought for {numbers.seconds(answer.thinking_ms)}"
 
 
 def _end(answer: Answer) -> str:

@@ -61,7 +61,8 @@ def _list(kind: str, opened: str | None, on_open: OnOpen) -> None:
     shelf = state.history()
     archived = kind in shelf.archive
     shown = SHOWN * shelf.pages.get(kind, 1)
-    conversations = runtime.get_conductor().store.conversations(kind, shown + 1, archived=archived)
+    tag = _tag(kind)
+    conversations = runtime.get_conductor().store.conversations(kind, shown + 1, archived=archived, tag=tag)
     if archived:
         st.caption("Archive" if conversations else "Archive: nothing is in it.")
     with st.container(key=f"conversations-{kind}", gap=None):
@@ -80,6 +81,32 @@ def _list(kind: str, opened: str | None, on_open: OnOpen) -> None:
     )
 
 
+def _tag(kind: str) -> str:
+    """The tag whose conversations are listed; empty: all are. Nothing is asked where there are no tags."""
+    tags = runtime.get_conductor().store.tags(kind)
+    if not tags:
+        return ""
+    chosen = st.selectbox(
+        "Only with the tag",
+        tags,
+        index=None,
+        key=f"tag-{kind}",
+        placeholder="All tags",
+        label_visibility="collapsed",
+        format_func=untrusted.isolated,
+        on_change=_first_page,
+        args=(kind,),
+    )
+    return chosen or ""
+
+
+def _label(conversation: Conversation) -> str:
+    """The title; its tags small in a second line."""
+    title = untrusted.plain(conversation.title)
+    tags = untrusted.plain(" ".join(f"#{tag}" for tag in conversation.tags))
+    return f"{title}  \n:small[{tags}]" if tags else title
+
+
 def _group(conversation: Conversation, now: datetime) -> str:
     return "Pinned" if conversation.pinned else day_of(reader_time(conversation.updated_at), now)
 
@@ -88,7 +115,7 @@ def _rows(group: Iterable[Conversation], opened: str | None, on_open: OnOpen) ->
     for conversation in group:
         with st.container(key=f"row-{conversation.id}", horizontal=True, gap=None, vertical_alignment="center"):
             st.button(
-                untrusted.plain(conversation.title),
+                _label(conversation),
                 key=f"open-{conversation.id}",
                 width="stretch",
                 type="secondary" if conversation.id == opened else "tertiary",

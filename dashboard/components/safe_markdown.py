@@ -29,6 +29,7 @@ _MARKER = re.compile(r">|[-*+]|\d{1,9}[.)]")
 _FENCE = re.compile(r"(`{3,})([^`]*)$|(~{3,})(.*)$|(\${2,})[ \t]*$")
 _DEFINITION = re.compile(r"\[([^\[\]]{1,200})\]:[ \t]*<?([^\s<>]{0,2000})")
 _LANGUAGE = re.compile(r"[\w+#.-]{1,30}")
+_DRAWN = frozenset({"mermaid"})  # which Streamlit would run as a program that draws; a reader gets its source
 _HIDDEN = re.compile("(?<!\U0001f3f4)(?<![\U000e0020-\U000e007f])[\U000e0000-\U000e007f]+|[\u202a-\u202e\u2066-\u2069]")
 
 
@@ -122,9 +123,10 @@ class _Document:
         return self.rows > MOST_ROWS
 
     def _code(self, index: int, before: str, fence: str, info: str) -> int:
-        language = _LANGUAGE.match(info.strip())
+        named = _LANGUAGE.match(info.strip())
+        language = named[0] if named and named[0].lower() not in _DRAWN else ""
         before, inside = self._begin_block(before)
-        self.out.append(f"{before}{fence}{language[0] if language else ''}")
+        self.out.append(f"{before}{fence}{language}")
         body, after, is_closed = self._body(index + 1, inside, fence)
         self._write_code(body, inside)
         if is_closed:

@@ -14,7 +14,7 @@ from html import escape
 import streamlit as st
 
 from conductor_core.word_diff import Change, Piece
-from dashboard.components.safe_markdown import safe_markdown
+from dashboard.components.safe_markdown import LONGEST_TEXT, safe_markdown
 
 # What begins anything in a line of Streamlit's markdown, and nothing that doesn't: model names stay readable where a
 # widget shows its label as it is.
@@ -28,6 +28,7 @@ _SHORTCODE = re.compile(r":(?=[\w+/-]+:|material[/_])")
 _HIDDEN = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
 )
+_OVERRIDES = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _RIGHT_TO_LEFT = frozenset({"R", "AL"})
 MOST_VERBATIM = 50_000
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
@@ -37,6 +38,11 @@ def isolated(text: str) -> str:
     """A title or name on one line, without hidden characters, its direction of writing kept to itself (UAX #9)."""
     text = " ".join(_HIDDEN.sub("", text).split())
     return f"{_ISOLATE}{text}{_END_ISOLATE}" if _has_right_to_left(text) else text
+
+
+def revealed(text: str) -> str:
+    """A text of several lines with the characters named that would change its direction of writing (CVE-2021-42574)."""
+    return _OVERRIDES.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text)
 
 
 def plain(text: str) -> str:
@@ -62,6 +68,14 @@ def markdown(text: str) -> bool:
     if not safe.is_whole:
         st.caption("This text is too long to show as a whole. Export it to read the rest.")
     return safe.is_whole
+
+
+def source(text: str) -> bool:
+    """Draws an answer as it was written, Markdown unread. Returns whether all of it is shown, as `markdown` does."""
+    st.code(revealed(text[:LONGEST_TEXT]), language=None, wrap_lines=True)
+    if len(text) > LONGEST_TEXT:
+        st.caption("This text is too long to show as a whole. Export it to read the rest.")
+    return len(text) <= LONGEST_TEXT
 
 
 def text(text: str) -> None:

@@ -227,7 +227,9 @@ def test_a_thread_waits_no_longer_than_it_says(desk: Desk) -> None:
 def test_order_holds_across_statements(desk: Desk) -> None:
     """A message saved, checkpointed and saved again in one batch ends as it was saved last."""
     chat, said = fresh_id(), fresh_id()
-    desk.writer.submit(statements.save_conversation, ((chat, "chat", "Rivers", "{}", 1, 1, False, False), None), chat)
+    desk.writer.submit(
+        statements.save_conversation, ((chat, "chat", "Rivers", "{}", 1, 1, False, False, "[]"), None), chat
+    )
 
     def save(content: str) -> Saved:
         row = (said, chat, 0, 0, 0, "assistant", content, "", LaneState.DONE, "{}", 1, None, 0, 0)

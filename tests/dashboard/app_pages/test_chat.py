@@ -347,7 +347,7 @@ def test_thinking_is_folded_and_an_empty_answer_says_so(install: Install, upstre
     install(upstream)
     upstream.behaviour = "thinking"
     page = ask(opened("chat"), "Hello")
-    assert page.expander[0].label == "Thinking"
+    assert page.expander[0].label.startswith("Thought for ")
     assert "let me see" in page.expander[0].markdown[0].value
     assert "3 thinking" in words(page)
 

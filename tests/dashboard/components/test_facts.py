@@ -90,3 +90,18 @@ def test_a_failure_has_one_figure(written: int | None) -> None:
 def test_waiting_says_for_what_and_how_long(elapsed_ms: float, loading: float | None, words: str) -> None:
     """The clock runs from one second on; a model that is being loaded is told apart."""
     assert facts.waiting(replace(DONE, latency_ms=elapsed_ms), loading) == words
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"thinking_ms": 3_200.0}, "Thought for 3.2 s"),
+        ({"thinking_ms": 4.0}, "Thought for a moment"),
+        ({"thinking_ms": None}, "Thinking"),
+        ({"thinking_ms": 3_200.0, "state": LaneState.STREAMING}, "Thought for 3.2 s"),
+        ({"thinking_ms": 3_200.0, "state": LaneState.STREAMING, "text": ""}, "Thinking"),
+    ],
+)
+def test_how_long_it_thought(changes: dict[str, object], words: str) -> None:
+    """Told once it is over."""
+    assert facts.thinking(replace(DONE, **changes)) == words  # type: ignore[arg-type]  # a test's own fields

@@ -207,3 +207,10 @@ def _seconds(text: str) -> float:
     started = time.perf_counter()
     safe_markdown(text)
     return time.perf_counter() - started
+
+
+def test_a_diagram_stays_its_source() -> None:
+    """Streamlit would draw it; other languages keep their names."""
+    assert safe_markdown("```mermaid\ngraph TD;\n```").text.splitlines()[0] == "```"
+    assert safe_markdown("~~~ Mermaid\ngraph TD;\n~~~").text.splitlines()[0].strip("~") == ""
+    assert safe_markdown("```python\nprint()\n```").text.splitlines()[0] == "```python"
