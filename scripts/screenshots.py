@@ -27,7 +27,9 @@ from conductor_core.environment import Environment, Origin
 from conductor_core.errors import ProviderError
 from conductor_core.kinds import Verdict
 from conductor_core.models import ChatMessage, ChatRequest, MessageRole
+from conductor_core.prompt_sets.setup import RunSetup
 from conductor_core.store.records import Side, Vote
+from conductor_core.turns import LaneSetup
 from scripts.browser import executable, launch_arguments
 from tests.beside import upstream_beside
 from tests.e2e.reading import WAIT_MS, answered, choose, opened, send
@@ -35,7 +37,7 @@ from tests.serving import ROOT, free_port, serving
 from tests.upstream import Upstream
 
 FOLDER = ROOT / "docs" / "screenshots"
-HEIGHTS = {"compare": 1000, "leaderboard": 1160, "health": 1900}
+HEIGHTS = {"compare": 1700, "prompt-sets": 1100, "leaderboard": 1160, "health": 1900}
 """In CSS pixels; the others are 860."""
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 KEY = "sk-simulated-0123456789abcdef"
@@ -54,6 +56,16 @@ ANSWERS = {
 }
 PACES = {"GEMINI": (210, 9), "OPENAI": (340, 12), "ANTHROPIC": (430, 10)}
 """Milliseconds to the first word, and between words."""
+PROMPTS = """prompt,expected,check,tags
+Why is the sea salty?,salt,contains,facts
+Why does rain taste of nothing?,vapour,contains,facts
+Where does the salt come from?,river,contains,facts
+Is the sea getting saltier?,million,contains,facts
+Name two ions in sea water.,sodium,contains,chemistry
+Answer with the salinity in grams per litre.,35,contains,chemistry
+Does evaporation remove salt?,evaporat,contains,chemistry
+What adds minerals besides rivers?,vents,contains,geology
+"""
 VOTES = 110
 STRENGTHS = {"gemini": 0.7, "openai": 0.4, "anthropic": 0.9, "local": -1.4}
 FAULTS = {"GEMINI": ["status-429"], "OPENAI": ["status-500", "status-503"], "ANTHROPIC": ["status-529"] * 4}
@@ -65,7 +77,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, simulated() as upstreams:
         home, port = Path(folder) / "home", free_port()
         variables = settings(upstreams)
-        asyncio.run(call_all(home, variables, upstreams))
+        run_id = asyncio.run(call_all(home, variables, upstreams))
         spread_over_a_day(home / "conductor.db")
         for vendor, upstream in upstreams.items():
             pace(upstream, vendor, *PACES[vendor])
@@ -73,7 +85,7 @@ def main() -> None:
         variables["CONDUCTOR_PORT"] = str(port)
         with serving(command, port, home, **variables) as served, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=executable(), args=launch_arguments())
-            take_all(browser, served.url)
+            take_all(browser, served.url, run_id)
             browser.close()
 
 
@@ -98,14 +110,18 @@ def pace(upstream: Upstream, vendor: str, delay: float, gap: int) -> None:
     upstream.behaviour = f"words-{len(upstream.says)} delay-{delay:.0f} gap-{gap}"
 
 
-async def call_all(home: Path, variables: dict[str, str], upstreams: dict[str, Upstream]) -> None:
-    """Real calls through the Conductor, most of them good, so that Health has something to show."""
+async def call_all(home: Path, variables: dict[str, str], upstreams: dict[str, Upstream]) -> str:
+    """Real calls through the Conductor, most of them good, so that Health has something to show.
+
+    Returns the id of a prompt set's run.
+    """
     layers = {origin: dict[str, str]() for origin in Origin}
     layers[Origin.ENVIRONMENT] = {"CONDUCTOR_HOME": str(home), **variables}
     conductor = await Conductor.open(Environment(layers))
     try:
         await asyncio.gather(*(call(conductor, vendor, upstream) for vendor, upstream in upstreams.items()))
         cast_votes(conductor)
+        return await run_set(conductor, upstreams)
     finally:
         await conductor.close()
 
@@ -125,6 +141,17 @@ async def call(conductor: Conductor, vendor: str, upstream: Upstream) -> None:
                 pass
         except ProviderError:
             assert number in failing
+
+
+async def run_set(conductor: Conductor, upstreams: dict[str, Upstream]) -> str:
+    """A prompt set over three lanes; its answers say what most rows look for."""
+    for vendor, upstream in upstreams.items():
+        pace(upstream, vendor, *PACES[vendor])
+    reading = await conductor.prompt_sets.read(PROMPTS, "sea.csv")
+    lanes = tuple(LaneSetup(provider=vendor.lower()) for vendor in upstreams)
+    run_id = await conductor.prompt_sets.begin(RunSetup(lanes=lanes, concurrency=8), name="sea.csv", rows=reading.rows)
+    await conductor.prompt_sets.wait(run_id)
+    return run_id
 
 
 def cast_votes(conductor: Conductor) -> None:
@@ -154,7 +181,7 @@ def spread_over_a_day(database: Path) -> None:
     connection.close()
 
 
-def take_all(browser: Browser, url: str) -> None:
+def take_all(browser: Browser, url: str, run_id: str) -> None:
     """Uses each page once, then takes it in both themes."""
     with window(browser, "light") as context:
         first = opened(context, url)
@@ -173,6 +200,7 @@ def take_all(browser: Browser, url: str) -> None:
         places = {
             "chat": chat.url,
             "compare": compare.url,
+            "prompt-sets": f"{url}/prompt_sets?run={run_id}",
             "leaderboard": f"{url}/leaderboard",
             "health": f"{url}/health",
             "settings": f"{url}/settings",
@@ -196,7 +224,7 @@ def take(context: BrowserContext, name: str, address: str, path: Path) -> None:
     page = context.new_page()
     page.set_viewport_size({"width": 1280, "height": HEIGHTS.get(name, 860)})
     page.goto(address)
-    page.get_by_role("heading", name=name.title(), exact=True).wait_for()
+    page.get_by_role("heading", name=name.replace("-", " ").capitalize(), exact=True).wait_for()
     settled(page, name)
     Image.open(BytesIO(page.screenshot(animations="disabled"))).convert("RGB").save(path, optimize=True)
     page.close()
@@ -217,6 +245,7 @@ def settled(page: Page, name: str) -> None:
     if name == "compare":
         page.get_by_text("Charts", exact=True).click()
         page.locator(".js-plotly-plot .main-svg").first.wait_for()
+        page.get_by_role("heading", name="Compare", exact=True).scroll_into_view_if_needed()
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(1500)
 
