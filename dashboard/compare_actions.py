@@ -111,11 +111,12 @@ def delete_preset(preset: Preset) -> None:
 
 
 def merge(comparison_id: str, turn: int, kind: MergeKind, key: str) -> None:
-    """Has the answers to a prompt merged.
+    """Has the answers to a prompt merged, and closes the popover that asked for it.
 
     Args:
-        key: of the picker that says by whom.
+        key: of that popover, and of the picker in it that says by whom.
     """
+    st.session_state[key] = False
     setup = picker.taken_in(state.compare().merging, key)
     try:
         runtime.run(runtime.get_conductor().comparisons.merge(comparison_id, turn, kind, setup))

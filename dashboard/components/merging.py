@@ -26,7 +26,9 @@ def ask(exchange: Exchange, compare: state.CompareState, comparison_id: str, *, 
     """Which kind of merge, by whom; while one runs, only its place is kept."""
     if len(answers_of(exchange)) < LEAST_ANSWERS:
         return
-    with st.popover("Merge", key=f"merge-{exchange.prompt_id}", icon=":material/merge:", disabled=running):
+    key = f"merge-{exchange.prompt_id}"
+    # Its being open is state, so that the action can close it: it would cover what it began.
+    with st.popover("Merge", key=key, icon=":material/merge:", disabled=running, on_change="rerun"):
         if running:
             return
         kinds = list(MergeKind)
@@ -37,14 +39,14 @@ def ask(exchange: Exchange, compare: state.CompareState, comparison_id: str, *, 
             captions=[_KINDS[kind][1] for kind in kinds],
             key=f"merge-kind-{exchange.prompt_id}",
         )
-        compare.merging = pick(compare.merging, f"merge-{exchange.prompt_id}")
+        compare.merging = pick(compare.merging, key)
         st.caption("The answers stay as they are. Who wrote them is not told to the model.")
         st.button(
             "Merge",
             key=f"merge-now-{exchange.prompt_id}",
             type="primary",
             on_click=compare_actions.merge,
-            args=(comparison_id, exchange.turn, kind, f"merge-{exchange.prompt_id}"),
+            args=(comparison_id, exchange.turn, kind, key),
         )
 
 

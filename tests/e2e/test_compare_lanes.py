@@ -47,7 +47,7 @@ def test_a_race_is_watched_and_its_lanes_are_moved(simulated: Simulated, browser
     simulated.behave("words-15 gap-60")
     send(page, "On your marks")
     expect(page.locator(".racer")).to_have_count(3)
-    expect(page.locator(".racer").first).to_contain_text(re.compile(r"writing · .* first · .* tok/s"))
+    expect(page.locator(".racer").first).to_contain_text(re.compile(r"writing\s·\s.*\sfirst\s·\s.*\stok/s"))
     answered(page, 3)
     expect(page.locator(".racer b").filter(has_text="1st")).to_have_count(1)
     expect(page.locator(".racer b").filter(has_text="3rd")).to_have_count(1)
