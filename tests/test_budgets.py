@@ -24,6 +24,7 @@ from conductor_core.models import ChatMessage, ChatRequest, MessageRole
 from conductor_core.prompt import Prompt
 from conductor_core.settings import Settings
 from conductor_core.store.database import Store
+from conductor_core.store.sqlite import SQLite
 from conductor_core.turns import LaneSetup
 from tests.installation import environment_for, installation
 from tests.store.rows import finished, running, until
@@ -248,8 +249,8 @@ def test_what_can_not_be_read_is_not_spent(tmp_path: Path) -> None:
 def test_what_can_not_be_written_is_not_spent(store: Store) -> None:
     """While rows wait for a full disk nothing priced goes out."""
     made = budgets(store, budget_day=5)
-    connection = store._backend.writing.raw_connection().driver_connection
-    assert isinstance(connection, sqlite3.Connection)
+    assert isinstance(store._backend, SQLite)
+    connection = store._backend._connection
     [(pages,)] = connection.execute("PRAGMA page_count").fetchall()
     connection.execute(f"PRAGMA max_page_count = {pages}").fetchall()
     for _ in range(200):

@@ -91,10 +91,11 @@ def test_another_comparison_from_the_list_leaves_both(install: Install, upstream
     assert page.chat_input
 
 
-def test_both_files_are_offered(install: Install, upstream: Upstream) -> None:
-    """For a comparison; a chat has its Markdown."""
+def test_every_format_is_offered(install: Install, upstream: Upstream) -> None:
+    """For a comparison as for a chat."""
     _, second, page = two(install, upstream)
-    assert files(page) == ["Export as Markdown", "Export as HTML"]
+    formats = ["Export as Markdown", "Export as HTML", "Export as JSON"]
+    assert files(page) == formats
     chat = ask_chat(opened("chat"), "Hi")
-    assert files(chat) == ["Export as Markdown"]
+    assert files(chat) == formats
     assert runtime.get_conductor().store.conversation(second).kind == "compare"
