@@ -33,6 +33,7 @@ def test_branches_are_made_and_gone_through(
 ) -> None:
     """At the message for edits, at the answer for answers; the choice survives a reload; nothing lies off the page."""
     page = opened(browser, simulated.url)
+    choose(page, "OpenAI")  # AUTO might have Anthropic answer, and the menu below would not name it
     page.set_viewport_size({"width": size[0], "height": size[1]})
     send(page, "The first question")
     answered(page)
