@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.e2e.reading import WAIT_MS, choose, send, visit
+from tests.e2e.reading import WAIT_MS, choose, copies, send, visit
 from tests.serving import free_port, serving, streamlit_run
 
 pytestmark = pytest.mark.e2e
@@ -50,11 +50,11 @@ def _in_a_drill(browser: BrowserContext, health: str) -> Page:
 
 def _favourite(page: Page) -> tuple[str, int]:
     """Asks AUTO until it has tried everybody and stays with one; returns that one and how many answers there are."""
-    answered = [_ask(page, 1)]
+    answered = [_ask_one_that_answers(page, 1)]
     while len(answered) < 2 or answered[-1] != answered[-2]:
         assert answered[-1].startswith("Drill · ")
         assert len(answered) < QUESTIONS, answered
-        answered.append(_ask(page, len(answered) + 1))
+        answered.append(_ask_one_that_answers(page, len(answered) + 1))
     return answered[-1], len(answered)
 
 
@@ -63,7 +63,7 @@ def _ask_until_told(page: Page, killed: str, asked: int) -> None:
     visit(page, "Chat")
     notice = page.get_by_text(re.compile(rf"^{killed} .+; answered by Drill · \w+\.$"))
     for count in range(asked + 1, asked + QUESTIONS):
-        assert _ask(page, count) != killed
+        assert _ask_one_that_answers(page, count) != killed
         if notice.count():
             why, attempt = page.get_by_role("button", name="Why").last, page.get_by_text(f"Attempt 1: {killed}.")
             why.click()
@@ -103,6 +103,13 @@ def _ask(page: Page, count: int) -> str:
     expect(_answers(page)).to_have_count(count, timeout=WAIT_MS)
     expect(page.locator(".st-key-stop")).to_have_count(0, timeout=WAIT_MS)
     return _answers(page).last.inner_text()
+
+
+def _ask_one_that_answers(page: Page, count: int) -> str:
+    """Stop is drawn after the thread, so that it may be yet to come: Copy is there once an answer has ended."""
+    name = _ask(page, count)
+    expect(copies(page)).to_have_count(count, timeout=WAIT_MS)
+    return name
 
 
 def _answers(page: Page) -> Locator:
