@@ -16,6 +16,8 @@ from pathlib import PurePath
 from secrets import token_hex
 from typing import Any, NamedTuple
 
+from conductor_core import pdf_text
+from conductor_core.child import bare_environment
 from conductor_core.errors import InvalidRequest
 from conductor_core.prompt import ImagePart, Part, TextPart
 from conductor_core.store.records import Attachment
@@ -35,7 +37,7 @@ PDF_SECONDS = 20.0
 TEXT = "text/plain"
 
 _PDF = b"%PDF-"
-_NAMED = "image/png, image/jpeg, image/webp, image/gif, text and PDF"
+_NAMED = "PNG, JPEG, WebP or GIF images, texts and PDFs"
 
 
 class File(NamedTuple):
@@ -99,8 +101,9 @@ class Shelf:
     def put(self, attachment: Attachment) -> Part:
         """Keeps one that was just made."""
         part = part_of(attachment)
-        self._kept[attachment.id] = part
-        self._bytes += _size(part)
+        if attachment.id not in self._kept:  # two turns may have read the same one at once
+            self._kept[attachment.id] = part
+            self._bytes += _size(part)
         while self._bytes > KEPT_BYTES:
             self._bytes -= _size(self._kept.popitem(last=False)[1])
         return part
@@ -168,8 +171,9 @@ async def _text_of_pdf(name: str, data: bytes) -> str:
     try:
         done = await asyncio.to_thread(
             subprocess.run,
-            [sys.executable, "-m", "conductor_core.pdf_text"],
+            [sys.executable, "-P", pdf_text.__file__],
             input=data,
+            env=bare_environment(),
             capture_output=True,
             timeout=PDF_SECONDS,
             check=False,

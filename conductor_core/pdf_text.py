@@ -1,4 +1,4 @@
-"""The text of a PDF: `python -m conductor_core.pdf_text`, file in, UTF-8 text out. Run apart, see `attachments`."""
+"""The text of a PDF: run as a program, file in, UTF-8 text out. It knows nothing of the package: see `attachments`."""
 
 from __future__ import annotations
 

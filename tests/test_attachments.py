@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import zipfile
 from base64 import b64encode
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from conductor_core import attachments
 from conductor_core.attachments import File, Shelf, image_type, read_all, shown_name
+from conductor_core.child import bare_environment
 from conductor_core.conductor import Conductor
 from conductor_core.errors import InvalidRequest
 from conductor_core.kinds import LaneState
@@ -94,6 +96,27 @@ async def test_a_pdf_that_is_never_read_is_given_up(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(attachments, "PDF_SECONDS", 0.01)
     with pytest.raises(InvalidRequest, match="could not be read within"):
         await read_all([File("slow.pdf", pdf("Rivers"))])
+
+
+async def test_the_reader_of_pdfs_needs_no_folder_and_gets_no_key(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Wherever Conductor was started, and whatever its environment holds."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONPATH")
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    assert "OPENAI_API_KEY" not in bare_environment()
+    [read] = await read_all([File("paper.pdf", pdf("Rivers run"))])
+    assert read.data == b"Rivers run\n"
+
+
+async def test_the_same_file_read_twice_at_once_counts_once() -> None:
+    """Else the shelf would take itself for full, and at last give away what it has not."""
+    half = attachments.KEPT_BYTES // 2
+    shelf = Shelf(lambda ids: [Attachment(id, "", "a.png", "image/png", bytes(half)) for id in ids])
+    await asyncio.gather(*(shelf.parts(["a"]) for _ in range(8)))
+    assert set(await shelf.parts(["a"])) == {"a"}
+    assert shelf._bytes == half
 
 
 @given(st.text(max_size=400))

@@ -6,7 +6,6 @@ A pattern like `(a+)+$` takes longer than the universe on some answers, and hold
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from conductor_core.child import bare_environment
 from conductor_core.kinds import CheckKind, CheckResult
 from conductor_core.prompt_sets import examiner_process
 from conductor_core.prompt_sets.reading import MOST_PROBLEMS, Problem, Row
@@ -107,7 +107,7 @@ class Examiner:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             limit=_REPLY_BYTES,
-            env={name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH") if name in os.environ},
+            env=bare_environment(),
         )
         self._process = process
         assert process.stdin
