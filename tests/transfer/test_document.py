@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conductor_core.attachments import File
 from conductor_core.conductor import Conductor
 from conductor_core.errors import InvalidRequest
-from conductor_core.kinds import LaneState, Verdict
+from conductor_core.kinds import LaneState, MergeKind, Verdict
 from conductor_core.redaction import Redactor
 from conductor_core.store.database import Store
 from conductor_core.store.wholes import Whole
@@ -37,7 +38,7 @@ async def conductor(tmp_path: Path) -> AsyncIterator[Conductor]:
 
 
 async def lived(conductor: Conductor) -> None:
-    """A chat with branches, a failure and a thought, a comparison with a vote, a blind one without, one pinned."""
+    """A pinned chat with branches, a failure and a thought, a comparison with vote and merge, a blind one without."""
     conversations = conductor.conversations
     openai = LaneSetup(provider="openai", model="any")
     turn = await conversations.start_turn("First\n\n# مرحبا", [openai])
@@ -58,6 +59,7 @@ async def lived(conductor: Conductor) -> None:
         await turn.wait()
         if verdict:
             await conductor.vote(turn.conversation_id, 0, verdict, tags=["code"])
+            await (await conductor.comparisons.merge(turn.conversation_id, 0, MergeKind.FUSE, openai)).wait()
     await conductor.store.pin(chat, True)
 
 
@@ -81,6 +83,17 @@ async def test_a_round_trip_changes_nothing(conductor: Conductor, store: Store) 
     assert [hit.conversation.kind for hit in store.search("which", "compare")] == ["compare"] * 4
     assert len(store.votes()) == 1
     assert [chat.pinned for chat in store.conversations("chat")] == [True]
+
+
+async def test_files_are_not_taken_along(conductor: Conductor, store: Store) -> None:
+    """A conversation comes without them, and says so nowhere wrongly: no file is named that is not there."""
+    files = [File("notes.txt", b"Rivers run")]
+    turn = await conductor.conversations.start_turn("Look", [LaneSetup(provider="openai", model="any")], files=files)
+    await turn.wait()
+    exported = conductor.transfer.whole(turn.conversation_id)
+    assert b"notes.txt" not in exported
+    await Transfer(store, Redactor()).bring(exported)
+    assert store.messages(turn.conversation_id)[0].content == "Look"
 
 
 async def test_the_same_file_again_adds_nothing(conductor: Conductor, store: Store) -> None:
