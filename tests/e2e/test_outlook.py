@@ -38,7 +38,9 @@ def test_the_line_follows_what_is_typed(simulated: Simulated, browser: BrowserCo
     answered(page)
     expect(line).to_contain_text(" of 200,000 tokens (< 0.1 %) · next answer ~$0.000")
     assert line.bounding_box() == top
-    expect(page.get_by_role("button", name="Fork", exact=True)).to_be_visible()  # the page was drawn anew, with its menu
+    expect(
+        page.get_by_role("button", name="Fork", exact=True)
+    ).to_be_visible()  # the page was drawn anew, with its menu
     page.locator(".st-key-conversation-menu button:visible").first.click()
     expect(page.get_by_text("1 answer · 7 → 12 tokens · $0.000067")).to_be_visible()
     page.close()
