@@ -259,6 +259,7 @@ class Conversations:
             NotFound: no such conversation.
         """
         turn = self._turns.get(conversation_id)
+        turn = turn if turn and turn.running else None
         running = {lane.id: lane for lane in turn.lanes} if turn else {}
         conversation = self._store.conversation(conversation_id)
         tree = Tree(self._store.messages(conversation_id))
@@ -273,6 +274,10 @@ class Conversations:
             tuple(_as_it_stands(answer, running.get(answer.id)) for answer in found)
             for found in (last.answers, last.merges)
         )
+        if (
+            turn and not turn.running
+        ):  # it ended meanwhile: what was read is from before, and no page would watch it end
+            return self.transcript(conversation_id)
         return replace(shown, exchanges=(*earlier, replace(last, answers=answers, merges=merges)), turn=turn)
 
     async def vote(

@@ -179,6 +179,24 @@ async def test_a_running_answer_is_seen_by_whoever_opens_the_conversation(conduc
     assert conductor.conversations.turn(turn.conversation_id) is None
 
 
+async def test_a_turn_that_ends_while_it_is_read_is_read_as_ended(
+    conductor: Conductor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a page would show an ended answer, call it running, and wait for ever for its end."""
+    turn = await conductor.conversations.start_turn("Hello", [lane("any words 5")])
+    loop, read = asyncio.get_running_loop(), conductor.store.calls_of
+
+    def read_late(conversation_id: str) -> object:
+        rows = read(conversation_id)
+        asyncio.run_coroutine_threadsafe(turn.wait(), loop).result(5)
+        return rows
+
+    monkeypatch.setattr(conductor.store, "calls_of", read_late)
+    transcript = await asyncio.to_thread(conductor.conversations.transcript, turn.conversation_id)
+    assert transcript.exchanges[0].answers[0].state is LaneState.DONE
+    assert (transcript.turn, transcript.elsewhere, transcript.total.answers) == (None, None, 1)
+
+
 async def test_a_missing_key_is_a_failed_lane_that_names_the_variable(conductor: Conductor) -> None:
     """The prompt is kept, nothing was sent, no call row is written."""
     turn = await conductor.conversations.start_turn("Hello", [LaneSetup(provider="groq")])
