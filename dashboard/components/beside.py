@@ -56,7 +56,7 @@ def draw(first: Transcript, second: Transcript, *, narrow: bool) -> None:
     rows = [row for transcript in (first, second) for row in _rows(transcript)]
     if rows:
         st.markdown("**How they did**")
-        st.table(rows)
+        untrusted.table(rows, "How they did")
 
 
 def _tabs(*both: Transcript) -> None:
@@ -130,5 +130,5 @@ def _rows(transcript: Transcript) -> list[dict[str, str]]:
     if not transcript.exchanges or transcript.exchanges[-1].hidden:
         return []
     last = transcript.exchanges[-1]
-    title = {"Comparison": _title(transcript)}
+    title = {"Comparison": transcript.conversation.title}
     return [title | lane_summary.row(last, answer) for answer in last.sides if answer.latency_ms is not None]

@@ -24,11 +24,11 @@ def draw(exchange: Exchange, order: Iterable[int]) -> None:
     if not sent:
         return
     st.markdown("**How they did**")
-    st.table([row(exchange, answer) for answer in sent])
+    untrusted.table([row(exchange, answer) for answer in sent], "How they did")
     groups = repeated(exchange)
     if groups:
         st.markdown("**How far the same lanes differ**")
-        st.table([_spread_row(exchange, answers) for answers in groups])
+        untrusted.table([_spread_row(exchange, answers) for answers in groups], "How far the same lanes differ")
     if st.toggle("Charts", key=f"charts-{exchange.prompt_id}"):
         st.plotly_chart(
             charts.lanes([_figures(exchange, answer) for answer in sent]),
@@ -75,30 +75,26 @@ def _figures(exchange: Exchange, answer: Answer) -> charts.LaneFigures:
 
 
 def row(exchange: Exchange, answer: Answer) -> dict[str, str]:
-    """A row of the table, its texts escaped for it."""
+    """A row of the table."""
     return {
-        "Lane": f"{exchange.side(answer.lane)} {look_of(answer.provider).mark} "
-        f"{untrusted.plain(name_of(answer.provider))}",
-        "Model": untrusted.plain(answer.model),
-        **{name: untrusted.plain(told) for name, told in figures(exchange, answer).items()},
+        "Lane": f"{exchange.side(answer.lane)} {look_of(answer.provider).mark} {name_of(answer.provider)}",
+        "Model": answer.model,
+        **figures(exchange, answer),
     }
 
 
 def _spread_row(exchange: Exchange, answers: Sequence[Answer]) -> dict[str, str]:
     """The middle of each figure, and in brackets the least and the most."""
     first = answers[0]
-    told = {
+    return {
+        "Lanes": ", ".join(exchange.side(answer.lane) for answer in answers),
+        "Model": f"{look_of(first.provider).mark} {first.model}",
         "First token": _spread((answer.ttft_ms for answer in answers), numbers.seconds),
         "Whole answer": _spread((answer.latency_ms for answer in answers), numbers.seconds),
         "Speed": _spread((answer.tokens_per_second for answer in answers), numbers.rate),
         "Tokens out": _spread((answer.completion_tokens for answer in answers), _rounded),
         "Cost": _spread((answer.cost_usd for answer in answers), lambda usd: numbers.money(usd, first.cost_kind)),
         "Characters": _spread((len(answer.text) for answer in answers), _rounded),
-    }
-    return {
-        "Lanes": ", ".join(exchange.side(answer.lane) for answer in answers),
-        "Model": f"{look_of(first.provider).mark} {untrusted.plain(first.model)}",
-        **{name: untrusted.plain(words) for name, words in told.items()},
     }
 
 

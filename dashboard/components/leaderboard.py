@@ -69,7 +69,7 @@ def summary(board: Board) -> None:
 
 def ranking(board: Board) -> None:
     """Rank, rating with its interval, and the votes behind it."""
-    untrusted.table([_row(place) for place in board.places])
+    untrusted.table([_row(place) for place in board.places], "Ratings")
     st.caption(
         "Bradley–Terry ratings: 1,000 is the mean, 400 more are ten times the odds. In brackets the 95 % interval; "
         "models share a rank where intervals overlap. Ties and “both bad” are half a win for each."

@@ -22,7 +22,8 @@ def receipt(told: Mapping[str, Any]) -> None:
                 "Score": _score(candidate),
             }
             for candidate in told["candidates"]
-        ]
+        ],
+        "Candidates",
     )
     for other in told["passed_over"]:
         untrusted.caption(f"Passed over: {other['label']}. {other['reason']}")

@@ -40,7 +40,7 @@ def draw() -> None:
     calls = [call for call in conductor.store.recent_calls(2 * LAST) if (call.source is Source.DRILL) is drill]
     found = replay(calls, chosen, LAST, local=frozenset({str(Provider.LOCAL)}), label=name_of)
     if found.calls:
-        untrusted.table(rows(found))
+        untrusted.table(rows(found), "The same calls under another strategy")
         untrusted.caption(moved(found, name_of))
     untrusted.caption(found.caveat)
 

@@ -167,7 +167,7 @@ def _preview(reading: Reading) -> None:
     if not reading.rows:
         return
     with st.container(key="set-preview"):
-        untrusted.table([_previewed(row) for row in reading.rows[:PREVIEWED]])
+        untrusted.table([_previewed(row) for row in reading.rows[:PREVIEWED]], "Prompts")
     if len(reading.rows) > PREVIEWED:
         untrusted.caption(f"… and {numbers.count(len(reading.rows) - PREVIEWED)} more.")
 

@@ -199,7 +199,7 @@ def _lanes(view: RunView) -> None:
     rows = [_row(figures, view.setup.lanes[figures.lane]) for figures in view.lanes]
     needless = {name for name in _RARE if all(row[name] == numbers.MISSING for row in rows)}
     with st.container(key="set-lanes"):
-        untrusted.table([{name: row[name] for name in row if name not in needless} for row in rows])
+        untrusted.table([{name: row[name] for name in row if name not in needless} for row in rows], "Lanes")
 
 
 def _row(figures: LaneFigures, setup: LaneSetup) -> dict[str, str]:

@@ -38,7 +38,6 @@ ALLOWED: dict[str, dict[tuple[str, str], str]] = {
         ("caption", "<f-string>"): "every name goes through plain",
     },
     "components/beside.py": {
-        ("table", "rows"): "names go through plain there and in lane_summary",
         ("tabs", "[_title(transcript) for transcript in both]"): "titles go through plain there",
         ("tabs", "names"): "names go through plain a line above",
     },
@@ -56,10 +55,6 @@ ALLOWED: dict[str, dict[tuple[str, str], str]] = {
     },
     "components/incident_list.py": {("html", "<f-string>"): "every part of a line is escaped by this file"},
     "components/installation.py": {("html", "<f-string>"): "every fact is escaped a line above"},
-    "components/lane_summary.py": {
-        ("table", "[row(exchange, answer) for answer in sent]"): "names go through plain there",
-        ("table", "[_spread_row(exchange, answers) for answers in groups]"): "names go through plain there",
-    },
     "components/provider_card.py": {
         ("html", "_html(status, figures)"): "every figure and line is escaped there and in figures_html",
     },

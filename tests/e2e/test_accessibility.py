@@ -26,14 +26,7 @@ def complaints(page: Page, place: str) -> list[str]:
         for violation in found["violations"]
         if violation["impact"] in SERIOUS
         for node in violation["nodes"]
-        if not (violation["id"] == "scrollable-region-focusable" and _is_table(page, node["target"][0]))
     ]
-
-
-def _is_table(page: Page, target: str) -> bool:
-    """Streamlit's own table, where it is wider than the screen, scrolls by touch and mouse only."""
-    inside = page.locator(target).locator("xpath=ancestor-or-self::*[@data-testid='stTable']")
-    return inside.count() > 0
 
 
 def chat(page: Page) -> None:

@@ -33,7 +33,7 @@ def test_one_lane_stops_and_the_others_go_on(simulated: Simulated, browser: Brow
     lanes(page).nth(1).get_by_role("button", name="Stop").click()
     expect(lanes(page).nth(1)).to_contain_text("· stopped")
     answered(page, 3)
-    states = page.get_by_test_id("stTable").locator("tbody tr td:nth-child(3)")
+    states = page.locator(".table").locator("tbody tr td:nth-child(3)")
     expect(states).to_have_text(["done", "stopped", "done"])
 
 
@@ -60,7 +60,7 @@ def test_a_comparison_is_opened_by_its_address_and_goes_on(simulated: Simulated,
     other.locator(".js-plotly-plot .main-svg").first.wait_for()
     send(other, "And again")
     answered(other, 6)
-    expect(other.get_by_test_id("stTable")).to_have_count(1)
+    expect(other.locator(".table")).to_have_count(1)
 
 
 def test_on_a_phone_lanes_are_tabs(simulated: Simulated, browser: BrowserContext) -> None:

@@ -35,7 +35,7 @@ def test_answers_are_merged_and_one_lane_goes_on_as_a_chat(simulated: Simulated,
     expect(merge).to_contain_text("Anthropic")
     merge.get_by_text("The prompt used").click()
     expect(merge).to_contain_text("[question] Name three rivers [end of question]")
-    expect(page.get_by_test_id("stTable").locator("tbody tr")).to_have_count(2)
+    expect(page.locator(".table").locator("tbody tr")).to_have_count(2)
     page.get_by_role("button", name="Continue with one").click()
     page.get_by_role("menuitem", name="2 · OpenAI").click()
     page.get_by_role("heading", name="Chat", exact=True).wait_for()

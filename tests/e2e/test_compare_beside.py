@@ -35,7 +35,7 @@ def test_two_comparisons_stand_side_by_side(simulated: Simulated, browser: Brows
     other.goto(page.url)
     for seen in (page, other):
         expect(seen.get_by_role("tab")).to_have_text(["1 · Gemini", "2 · OpenAI"] * 2)
-        expect(seen.get_by_test_id("stTable").locator("tbody tr")).to_have_count(4)
+        expect(seen.locator(".table").locator("tbody tr")).to_have_count(4)
         expect(box(seen)).to_have_count(0)
     other.get_by_role("button", name="Back to one").click()
     expect(box(other)).to_be_visible()

@@ -42,6 +42,6 @@ def test_a_chat_in_one_copy_is_on_the_others_health_page(
             answered(chat, 2)
             expect(health.get_by_text("2 requests ·")).to_be_visible()
             health.goto(second.url)
-            expect(health.get_by_role("button", name="Hello there")).to_be_visible()
+            expect(health.get_by_role("button", name="Hello there", exact=True)).to_be_visible()
             health.close()
             chat.close()

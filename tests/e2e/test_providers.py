@@ -40,7 +40,7 @@ def test_all_answer_in_one_comparison(simulated: Simulated, browser: BrowserCont
     for lane, (label, model) in enumerate(VENDORS.items()):
         expect(page.get_by_test_id("stColumn").nth(3 + lane)).to_contain_text(label)
         expect(page.get_by_test_id("stColumn").nth(3 + lane)).to_contain_text(BEGINNING)
-        expect(page.get_by_test_id("stTable")).to_contain_text(model)
+        expect(page.locator(".table")).to_contain_text(model)
     page.get_by_text("Charts", exact=True).click()
     page.locator(".js-plotly-plot .main-svg").first.wait_for()
 

@@ -51,7 +51,7 @@ def test_a_blind_vote_reveals_and_counts(simulated: Simulated, browser: BrowserC
     page.get_by_role("button", name="A is better").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_text("It counts on the leaderboard.")).to_be_visible()
-    expect(page.get_by_test_id("stTable").locator("tbody tr")).to_have_count(2)
+    expect(page.locator(".table").locator("tbody tr")).to_have_count(2)
     expect(page.locator(".who").filter(has_text="A · ")).to_have_count(1)
     assert leaks(page)
 

@@ -133,7 +133,8 @@ class Panel {
 
   // What each incident was, over the upper end of its band.
   flags() {
-    const { page } = this.deck, axis = this.plot._fullLayout.xaxis;
+    const { page } = this.deck, axis = this.plot._fullLayout?.xaxis;
+    if (!axis) return;  // the page was left while the chart found its new size
     this.strip.replaceChildren();
     for (const mark of this.spec.over ? [] : page.marks) {
       const [from, to] = [mark.from, mark.to].map(edge => Math.min(Math.max(axis.l2p(edge), 0), axis._length));

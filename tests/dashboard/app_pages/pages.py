@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +77,20 @@ def compare_state(test: AppTest) -> state.CompareState:
     kept = test.session_state["_compare"]
     assert isinstance(kept, state.CompareState)
     return kept
+
+
+def tables(test: AppTest) -> list[list[dict[str, str]]]:
+    """Every table on the page, row by row, by the names of its columns."""
+    return [_rows(block.value) for block in test.html if "<table>" in block.value]
+
+
+def _rows(table: str) -> list[dict[str, str]]:
+    columns = _cells(table, "th")
+    return [dict(zip(columns, _cells(row, "td"), strict=True)) for row in table.split("<tr>")[2:]]
+
+
+def _cells(row: str, tag: str) -> list[str]:
+    return [unescape(cell) for cell in re.findall(rf"<{tag}\b[^>]*>([^<]*)</{tag}>", row)]
 
 
 def words(test: AppTest) -> str:

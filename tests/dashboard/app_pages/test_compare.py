@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import Any
 
 from streamlit.testing.v1 import AppTest
@@ -10,7 +9,16 @@ from streamlit.testing.v1 import AppTest
 from conductor_core.turns import LaneSetup
 from dashboard import runtime
 from dashboard.state import CompareState
-from tests.dashboard.app_pages.pages import Install, answered, compare_state, conversation_of, opened, send, words
+from tests.dashboard.app_pages.pages import (
+    Install,
+    answered,
+    compare_state,
+    conversation_of,
+    opened,
+    send,
+    tables,
+    words,
+)
 from tests.upstream import Plan, Upstream
 
 BOX = "prompt-for-all"
@@ -41,9 +49,9 @@ def menus(page: AppTest, kind: str) -> list[Any]:
     return [menu for menu in page.menu_button if str(menu.key).startswith(kind)]
 
 
-def rows(page: AppTest) -> list[dict[Hashable, Any]]:
+def rows(page: AppTest) -> list[dict[str, str]]:
     """The summary table."""
-    return page.table[0].value.to_dict("records")
+    return tables(page)[0]
 
 
 def test_without_keys_two_temperatures_of_the_local_model_are_compared(install: Install) -> None:
@@ -182,7 +190,7 @@ def test_the_conversation_goes_on_in_all_lanes(install: Install, upstream: Upstr
     last = {request.model: request.body["messages"] for request in upstream.requests[-2:]}
     assert [message["content"] for message in last["any-words-2"]] == ["First", Plan.of("words-2").text, "Second"]
     assert len(last["any-words-3"]) == 3
-    assert len(page.table) == 1
+    assert len(tables(page)) == 1
 
 
 def test_a_refused_prompt_goes_back_into_the_box(install: Install, upstream: Upstream) -> None:

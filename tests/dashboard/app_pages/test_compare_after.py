@@ -18,6 +18,7 @@ from tests.dashboard.app_pages.pages import (
     compare_state,
     conversation_of,
     opened,
+    tables,
     words,
 )
 from tests.dashboard.app_pages.test_compare import ANSWER, ask, lane, menus, rows, shown
@@ -62,11 +63,11 @@ def test_repeated_lanes_have_their_spread(install: Install, upstream: Upstream) 
     install(upstream)
     page = opened("compare", CompareState(lanes=[lane("any words 2"), lane("any words 3", "anthropic")], times=3))
     page = ask(page, "Hello")
-    spread = page.table[1].value.to_dict("records")
+    spread = tables(page)[1]
     assert [row["Lanes"] for row in spread] == ["1, 2, 3", "4, 5, 6"]
     assert spread[0]["Characters"] == str(len(Plan.of("words-2").text))
     assert "[" in spread[0]["Whole answer"] or spread[0]["Whole answer"].endswith("s")
-    assert len(ask(set_up(lane("any words 1"), lane("any words 2")), "Hello").table) == 1
+    assert len(tables(ask(set_up(lane("any words 1"), lane("any words 2")), "Hello"))) == 1
 
 
 @pytest.mark.parametrize("kind", list(MergeKind))

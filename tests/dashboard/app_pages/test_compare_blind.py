@@ -9,7 +9,7 @@ from conductor_core.kinds import Verdict
 from conductor_core.turns import LaneSetup
 from dashboard import runtime
 from dashboard.state import CompareState
-from tests.dashboard.app_pages.pages import Install, ask, compare_state, conversation_of, opened, send, words
+from tests.dashboard.app_pages.pages import Install, ask, compare_state, conversation_of, opened, send, tables, words
 from tests.upstream import Upstream
 
 BOX = "prompt-for-all"
@@ -41,12 +41,12 @@ def test_nothing_tells_who_answers_until_the_vote(install: Install, upstream: Up
     told = (words(page) + str(page.main)).lower()
     assert [name for name in NAMES if name in told] == []
     assert not page.selectbox
-    assert not page.table
+    assert not tables(page)
     assert "A is better" in labels(page)
     order = conductor.conversations.transcript(conversation_of(page)).exchanges[0].order
     page = press(page, "A is better")
     assert f"Your vote: A · {('OpenAI', 'Anthropic')[order[0]]} is better" in words(page)
-    assert [row["Lane"][0] for row in page.table[0].value.to_dict("records")] == ["A", "B"]
+    assert [row["Lane"][0] for row in tables(page)[0]] == ["A", "B"]
     assert [toggle.label for toggle in page.toggle] == ["Blind", "Word by word", "Charts"]
     assert compare_state(page).blind
     vote = conductor.store.votes()[0]

@@ -20,6 +20,7 @@ from tests.dashboard.app_pages.pages import (
     conversation_of,
     opened,
     send,
+    tables,
     words,
 )
 from tests.dashboard.app_pages.test_compare import BOX, ask, comparing, lane, menus
@@ -58,7 +59,7 @@ def test_up_to_eight_lanes(install: Install, upstream: Upstream) -> None:
     page.segmented_control[0].set_value(8).run()
     compare_state(page).lanes = [lane("any words 1")] * 8
     page = ask(checked(page, "compare"), "Hello")
-    assert len(page.table[0].value) == 8
+    assert len(tables(page)[0]) == 8
     assert race(page).count("racer") == 8
 
 
@@ -149,7 +150,7 @@ def test_lanes_are_asked_one_after_another(install: Install, upstream: Upstream)
     assert "waits for its turn" in race(page)
     keyed(page.button, "stop-")[0].click().run()
     page = answered(page)
-    assert [row["State"] for row in page.table[0].value.to_dict("records")] == ["stopped", "done"]
+    assert [row["State"] for row in tables(page)[0]] == ["stopped", "done"]
     assert compare_state(opened("compare", cmp=conversation_of(page))).in_turn
 
 

@@ -9,7 +9,7 @@ from conductor_core.kinds import Verdict
 from conductor_core.models import ChatMessage, ChatRequest, MessageRole
 from conductor_core.store.records import Side
 from dashboard import runtime
-from tests.dashboard.app_pages.pages import Install, opened, words
+from tests.dashboard.app_pages.pages import Install, opened, tables, words
 from tests.ratings.votes import vote
 from tests.upstream import Upstream
 
@@ -46,7 +46,7 @@ def test_models_are_ranked_with_their_intervals(install: Install, upstream: Upst
     text = words(page)
     assert "18 votes count." in text
     assert text.index("▲ OpenAI · gpt-4.1-mini") < text.index("■ Anthropic · claude-haiku-4-5")
-    assert "| 18 | 14 · 0 · 4 |" in text
+    assert tables(page)[0][0] | {"Votes": "18", "Won · tied · lost": "14 · 0 · 4"} == tables(page)[0][0]
     assert len(page.get("plotly_chart")) == 4
 
 

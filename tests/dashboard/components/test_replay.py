@@ -10,7 +10,7 @@ from conductor_core.conductor import Conductor
 from conductor_core.kinds import Source
 from conductor_core.routing.replay import Outlook, Replay
 from dashboard.components.replay import moved, rows
-from tests.dashboard.app_pages.pages import Install, opened
+from tests.dashboard.app_pages.pages import Install, opened, tables
 from tests.store.rows import finished
 
 
@@ -63,10 +63,8 @@ def test_another_strategy_is_tried_on_the_last_calls(install: Install) -> None:
     page = chosen(opened("health"), "fastest")
     assert "of 40 calls would have gone elsewhere. In all: Anthropic " in captions(page)
     assert "is estimated from other calls within half an hour" in captions(page)
-    [time_row] = [
-        line for line in "\n".join(shown.value for shown in page.markdown).splitlines() if "Mean time" in line
-    ]
-    assert "2.5 s" in time_row
+    time_row = next(row for row in tables(page)[0] if row[""] == "Mean time")
+    assert time_row["As it happened"] == "2.5 s"
 
 
 def test_without_two_providers_there_is_nothing_to_replay(install: Install) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from xml.etree import ElementTree
+
 import pytest
 from markdown_it import MarkdownIt
 from streamlit.testing.v1 import AppTest
@@ -50,19 +52,16 @@ def test_a_title_keeps_its_direction_to_itself() -> None:
 def _table() -> None:
     from dashboard.components import untrusted
 
-    untrusted.table(
-        [{"Provider": "a | b\nc", "State": "<b>x</b>"}, {"Provider": "![x](http://e.example/x)", "State": ""}]
-    )
+    rows = [{"Provider": "a | b\nc", "State": "<b>x</b>"}, {"Provider": "![x](http://e.example/x)", "State": ""}]
+    untrusted.table(rows, 'Who "answers"')
 
 
 def test_a_tables_cells_read_as_they_were_written() -> None:
-    """A parser for GitHub's markdown finds one table of exactly these cells, whatever they hold."""
-    page = AppTest.from_function(_table).run(timeout=10)
-    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(page.markdown[0].value)
-    cells = [token.children or [] for token in tokens if token.type == "inline"]
-    assert tokens[0].type == "table_open"
-    assert {child.type for children in cells for child in children} <= {"text", "text_special"}
-    assert ["".join(child.content for child in children) for children in cells] == [
+    """One table of exactly these cells, whatever they hold, in a region that has a name and takes the focus."""
+    drawn = AppTest.from_function(_table).run(timeout=10).html[0].value
+    region = ElementTree.fromstring(drawn)
+    assert region.attrib == {"class": "table", "role": "region", "tabindex": "0", "aria-label": 'Who "answers"'}
+    assert [cell.text or "" for row in region.iter("tr") for cell in row] == [
         "Provider", "State", "a | b c", "<b>x</b>", "![x](http://e.example/x)", "",
     ]  # fmt: skip
 
