@@ -28,12 +28,12 @@ install: ## install again what the dashboard needs
 	@$(MAKE) --no-print-directory .venv/installed-run
 
 # Two at a time, since tests wait more than they compute: for servers, for killed processes, for pages. Those of faults
-# measure times and have the machine to themselves. So have the browser's, in a process of their own because Playwright
-# keeps a loop of its own; the types are checked beside them.
+# measure times and share the machine with the check of types alone. The browser's have processes of their own because
+# Playwright keeps a loop of its own.
 test: checks ## format, lint, types and every test, at small counts
 	@$(PYTEST) -n 2 --dist loadfile -m "not e2e" --ignore tests/faults
-	@$(PYTEST) tests/faults
-	@$(VENV_PYTHON) -m mypy & types=$$!; $(PYTEST) -m e2e; tests=$$?; wait $$types && exit $$tests
+	@$(VENV_PYTHON) -m mypy & types=$$!; $(PYTEST) tests/faults; tests=$$?; wait $$types && exit $$tests
+	@$(PYTEST) -n 2 --dist loadfile -m e2e
 
 test-long: ## the same at full counts
 	@CONDUCTOR_TEST_SCALE=$(or $(CONDUCTOR_TEST_SCALE),20) $(MAKE) --no-print-directory test

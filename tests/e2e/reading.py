@@ -5,10 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from tests.conftest import SCALE
 
 WAIT_MS = 30_000
 """Two cores shared with the browser, and a model to load."""
+
+DESKTOP, PHONE = (1280, 800), (390, 844)
+every_window = pytest.mark.parametrize("size", [DESKTOP, PHONE][SCALE == 1 :], ids=lambda size: f"{size[0]}px")
+"""The narrow window, where room is scarce; at full counts the wide one too."""
 
 
 def opened(browser: BrowserContext, url: str, heading: str = "Chat") -> Page:

@@ -8,11 +8,9 @@ import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.e2e.conftest import Simulated
-from tests.e2e.reading import WAIT_MS, answered, choose, opened, send
+from tests.e2e.reading import WAIT_MS, answered, choose, every_window, opened, send
 
 pytestmark = pytest.mark.e2e
-
-DESKTOP, PHONE = (1280, 800), (390, 844)
 
 
 def thread(page: Page) -> Locator:
@@ -27,7 +25,7 @@ def rewrite(page: Page, at: int, text: str) -> None:
     expect(field).to_have_count(0)
 
 
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@every_window
 def test_branches_are_made_and_gone_through(
     simulated: Simulated, browser: BrowserContext, size: tuple[int, int]
 ) -> None:

@@ -6,12 +6,11 @@ import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.e2e.conftest import Simulated
-from tests.e2e.reading import WAIT_MS, answered, opened, send
+from tests.e2e.reading import PHONE, WAIT_MS, answered, every_window, opened, send
 
 pytestmark = pytest.mark.e2e
 
 MOST_KEYS = 12
-DESKTOP, PHONE = (1280, 800), (390, 844)
 
 
 def sidebar(page: Page) -> Locator:
@@ -47,7 +46,7 @@ def choose(page: Page, title: str, entry: str) -> None:
     expect(items).to_have_count(0)
 
 
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@every_window
 def test_a_conversation_is_found_kept_and_deleted(
     simulated: Simulated, browser: BrowserContext, size: tuple[int, int]
 ) -> None:

@@ -6,14 +6,12 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from tests.e2e.conftest import Simulated
-from tests.e2e.reading import answered, box, choose, opened, send
+from tests.e2e.reading import answered, box, choose, every_window, opened, send
 
 pytestmark = pytest.mark.e2e
 
-DESKTOP, PHONE = (1280, 800), (390, 844)
 
-
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@every_window
 def test_the_line_follows_what_is_typed(simulated: Simulated, browser: BrowserContext, size: tuple[int, int]) -> None:
     """Tokens and money grow with the draft, what will not fit is warned of, and once sent the draft is gone from it."""
     page = opened(browser, simulated.url)

@@ -8,13 +8,11 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.e2e.conftest import Simulated
-from tests.e2e.reading import WAIT_MS, opened
+from tests.e2e.reading import WAIT_MS, every_window, opened
 from tests.transfer.files import chatgpt, chatgpt_node
 from tests.transfer.test_file import zipped
 
 pytestmark = pytest.mark.e2e
-
-DESKTOP, PHONE = (1280, 800), (390, 844)
 
 
 def settings(browser: BrowserContext, url: str) -> Page:
@@ -31,7 +29,7 @@ def bring(page: Page, data: bytes) -> None:
     page.get_by_role("button", name="Import", exact=True).click()
 
 
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@every_window
 def test_an_export_comes_in_and_goes_out(simulated: Simulated, browser: BrowserContext, size: tuple[int, int]) -> None:
     """A zip of ChatGPT's, twice; then the conversation's files, and the file of all."""
     title = f"Imported at {size[0]}"
