@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from conductor_core.conductor import Conductor
 from conductor_core.settings import Environment, Origin
+from conductor_core.store.sqlite_file import prepare_file
 from tests.upstream import Upstream
 
 KEY = "sk-tests-0123456789abcdef"
@@ -29,9 +32,26 @@ def environment_for(home: Path, upstream: Upstream | None, **variables: str) -> 
     return Environment({Origin.RUN: {}, Origin.ENVIRONMENT: found, Origin.PROJECT: {}, Origin.HOME: {}})
 
 
+@cache
+def _new_database() -> bytes:
+    with TemporaryDirectory() as home:
+        path = Path(home) / "conductor.db"
+        prepare_file(path)
+        return path.read_bytes()
+
+
+def give_database(home: Path) -> None:
+    """The file a first start makes, unless there is one: going through all migrations is half of what opening takes."""
+    path = home / "conductor.db"
+    if not path.exists():
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_bytes(_new_database())
+
+
 @asynccontextmanager
 async def installation(home: Path, upstream: Upstream | None = None, **variables: str) -> AsyncIterator[Conductor]:
     """An opened Conductor, closed in the end."""
+    give_database(home)
     conductor = await Conductor.open(environment_for(home, upstream, **variables))
     try:
         yield conductor

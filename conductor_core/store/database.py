@@ -97,7 +97,7 @@ class Store:
         self.keep = keep
         self._backend = backend
         self._running: set[str] = set()
-        self._statements = Statements(backend.dialect)
+        self._statements = Statements.of(backend.dialect)
         self.writer = Writer(backend, chore=chore or Rollups(backend.writing, lambda: backend.copy, keep).add_up)
         self.sets = SetRows(self._rows, self.writer, self._statements, lambda: backend.copy)
 

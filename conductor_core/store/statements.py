@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from itertools import chain
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import Dialect, Table, Text, bindparam, delete, func, literal_column, null, select, text, update
 from sqlalchemy.sql import ClauseElement
@@ -111,6 +111,15 @@ class Together(Statement):
 
 class Statements:
     """The statements of one dialect."""
+
+    _made: ClassVar[dict[str, Statements]] = {}
+
+    @classmethod
+    def of(cls, dialect: Dialect) -> Statements:
+        """Those of a dialect, compiled once in a process."""
+        if dialect.name not in cls._made:
+            cls._made[dialect.name] = cls(dialect)
+        return cls._made[dialect.name]
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect

@@ -12,7 +12,7 @@ from conductor_core.conductor import Conductor
 from dashboard import runtime
 from tests.beside import upstream_beside
 from tests.dashboard.app_pages.pages import Install
-from tests.installation import KEY, environment_for
+from tests.installation import KEY, environment_for, give_database
 from tests.upstream import Upstream
 
 
@@ -34,6 +34,7 @@ def install(tmp_path: Path) -> Iterator[Install]:
         runtime.close()
         if gemini and upstream:
             variables |= {"GEMINI_API_KEY": KEY, "GEMINI_BASE_URL": upstream.url}
+        give_database(tmp_path)
         runtime.install(Bridge.in_thread(environment_for(tmp_path, upstream, **variables)))
         return runtime.get_conductor()
 
