@@ -24,6 +24,7 @@ from conductor_core.providers.drill import DRILLS
 from conductor_core.settings import PREFIX, Settings
 
 if TYPE_CHECKING:
+    from conductor_core.keys.budget import Hold
     from conductor_core.prompt import Prompt
     from conductor_core.providers.base import BaseProvider
     from conductor_core.routing.candidates import Candidate, Job, Refusal
@@ -99,6 +100,7 @@ class Reservation:
         usd: None when its price is unknown.
         at: when the call began, UTC ms.
         binding: a budget applies: nothing may be sent before the call's row, which carries it, is committed.
+        hold: what the API key's own budget holds for it, if it has one.
     """
 
     budgets: Budgets
@@ -106,10 +108,13 @@ class Reservation:
     usd: float | None
     at: int
     binding: bool
+    hold: Hold | None = None
 
     def settle(self, actual: float | None) -> None:
         """Gives it back for what the call really cost; once."""
         self.budgets.settle(self.provider, self.usd, actual, self.at)
+        if self.hold:
+            self.hold.settle(actual)
 
 
 class Budgets:

@@ -17,6 +17,7 @@ from conductor_core.comparisons import Comparisons
 from conductor_core.configuration import Configuration, check_budgets, check_default_models
 from conductor_core.conversations import Conversations
 from conductor_core.incidents import Step
+from conductor_core.keys.ring import KeyRing
 from conductor_core.kinds import ProviderState, Source, Verdict
 from conductor_core.metrics.live import LiveMetrics, overall
 from conductor_core.models import ChatRequest, ChatResponse, ProviderStatus, SystemStatus
@@ -61,6 +62,7 @@ class Conductor:
         prompt_sets: runs many prompts over chosen lanes.
         comparisons: what is done with conversations of several lanes.
         presets: sets of lanes kept under a name.
+        keys: who may come in through the HTTP door.
         providers: the registry.
         live: the live figures of every provider.
         gateway: what every request goes through: routing, breakers, retries, places.
@@ -88,7 +90,8 @@ class Conductor:
         self.redactor = redactor
         self.providers = Registry(settings, environment, wire, private=private)
         self.live = LiveMetrics()
-        self.gateway = Gateway(store, self.live, self.providers, settings)
+        self.keys = KeyRing(store, settings)
+        self.gateway = Gateway(store, self.live, self.providers, settings, self.keys.budgets)
         self.conversations = Conversations(store, self.gateway, redactor)
         self.prompt_sets = PromptSets(store, self.gateway, redactor)
         self.comparisons = Comparisons(store, self.conversations)
@@ -139,6 +142,7 @@ class Conductor:
         conductor.live.seed(before)
         conductor.gateway.seed(before)
         await asyncio.to_thread(conductor.gateway.budgets.load)
+        await asyncio.to_thread(conductor.keys.open)
         await conductor.conversations.deletions.take_up()
         for warning in warnings(environment, _VENDORS_OWN):
             _log.warning(warning)
@@ -162,6 +166,7 @@ class Conductor:
         await self.catalog.close()
         await self.providers.close()
         await self._wire.close()
+        await asyncio.to_thread(self.keys.close)
         await asyncio.to_thread(self.store.close)
 
     async def recover(self, provider: str) -> None:
@@ -179,6 +184,7 @@ class Conductor:
         before = self._endpoints()
         self.providers.apply(settings)
         self.gateway.apply(settings)
+        self.keys.apply(settings)
         self._apply_webhook(settings)
         for name, endpoint in self._endpoints().items():
             if before.get(name) != endpoint:  # another key or address, or a new drill: what was learnt is void
@@ -199,26 +205,34 @@ class Conductor:
         quality = await asyncio.to_thread(lambda: self.ratings.quality()) if self.settings.auto_quality else NOT_RATED
         self.gateway.router.quality = quality
 
-    async def chat(self, request: ChatRequest, source: Source = Source.API) -> ChatResponse:
+    async def chat(
+        self, request: ChatRequest, source: Source = Source.API, *, api_key_id: str | None = None
+    ) -> ChatResponse:
         """One whole answer. It is acknowledged once its call row is committed.
 
+        Args:
+            api_key_id: with which key of ours it was asked for.
+
         Raises:
-            UnknownProvider, NotConfigured, ProviderError.
+            UnknownProvider, NotConfigured, LimitReached, ProviderError.
         """
-        asked = self._begin(request, source)
+        asked = self._begin(request, source, api_key_id)
         completion = await asked.complete()
         await asked.attempt.saved
         return _response(asked, completion.text)
 
     async def stream(
-        self, request: ChatRequest, source: Source = Source.API
+        self, request: ChatRequest, source: Source = Source.API, *, api_key_id: str | None = None
     ) -> AsyncGenerator[Chunk | ChatResponse, None]:
         """The answer as it comes; the last item is the `ChatResponse` with the whole text and its analytics.
 
+        Args:
+            api_key_id: with which key of ours it was asked for.
+
         Raises:
-            UnknownProvider, NotConfigured, ProviderError.
+            UnknownProvider, NotConfigured, LimitReached, ProviderError.
         """
-        asked = self._begin(request, source)
+        asked = self._begin(request, source, api_key_id)
         pieces = []
         async with aclosing(asked.stream()) as chunks:
             async for chunk in chunks:
@@ -284,8 +298,9 @@ class Conductor:
         healthy = stands.state in (ProviderState.HEALTHY, ProviderState.DEGRADED)
         return status.model_copy(update={"state": stands.state, "reason": stands.reason, "is_healthy": healthy})
 
-    def _begin(self, request: ChatRequest, source: Source) -> Request:
-        return self.gateway.begin(request.provider, Prompt.from_request(request), source=source)
+    def _begin(self, request: ChatRequest, source: Source, api_key_id: str | None) -> Request:
+        prompt = Prompt.from_request(request)
+        return self.gateway.begin(request.provider, prompt, source=source, api_key_id=api_key_id)
 
 
 def _response(request: Request, text: str) -> ChatResponse:

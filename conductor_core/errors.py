@@ -7,6 +7,7 @@ ConductorError
 │   ├── NotConfigured        a provider lacks its key or address; names the variable
 │   ├── NobodyLeft           AUTO may use none of the configured providers; says why of each
 │   ├── ConversationBusy     an answer is already running there
+│   ├── LimitReached         an API key has used up one of its limits; says which, and until when
 │   ├── NotFound             no such conversation
 │   ├── SettingsError        a setting that can't be read; names file, line and field
 │   └── StoreError           the database can't be used; says which file and why
@@ -19,6 +20,7 @@ A `ProviderError` is one class: its `kind` (an `Outcome`) is what rows, breakers
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from conductor_core.kinds import Fault, Outcome
@@ -87,6 +89,20 @@ class ConversationBusy(UserError):
 
     def __init__(self) -> None:
         super().__init__("An answer is still running in this conversation. Stop it or wait for it to end.")
+
+
+class LimitReached(UserError):
+    """An API key has used up one of its limits.
+
+    Attributes:
+        retry_after: seconds until there is room again; None: waiting does not help.
+        headers: how its limits stand, as an answer's `x-ratelimit-…`.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.headers = dict(headers or {})
 
 
 class NotFound(UserError):

@@ -26,6 +26,7 @@ _SHAPES: tuple[tuple[str, str, str], ...] = (
     ("an OpenAI key", "sk-proj-", r"[\w-]{8,}"),
     ("an OpenAI key", "sk-svcacct-", r"[\w-]{8,}"),
     ("an OpenAI key", "sk-admin-", r"[\w-]{8,}"),
+    ("a key of Conductor's API", "sk-cond-", r"[\w-]{8,}"),
     ("an OpenAI or DeepSeek key", "sk-", r"[A-Za-z0-9][\w-]{11,}"),
     ("a Stripe key", "sk_", r"(?:live|test)_[A-Za-z0-9]{12,}"),
     ("a Stripe key", "rk_", r"(?:live|test)_[A-Za-z0-9]{12,}"),

@@ -36,6 +36,7 @@ PREFIX = "CONDUCTOR_"
 ENDPOINT_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 """The `<NAME>` of an endpoint's variables, lower-cased; its public name has `-` in place of `_`."""
 
+_API_KEY = re.compile(r"[!-~]{16,512}")
 _PRICE = re.compile(
     r"([a-z][a-z0-9_]{0,31}|custom:[a-z][a-z0-9-]{0,31})/([^\s,=]{1,200})=(\d{1,6}(?:\.\d{1,6})?)/(\d{1,6}(?:\.\d{1,6})?)"
 )
@@ -90,6 +91,10 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address to listen on; another than loopback needs a password.")
     port: int = Field(default=8501, ge=1, le=65535, description="Port to listen on.")
     password: Secret | None = Field(default=None, description="Asked for before anything is shown.")
+    api_key: Secret | None = Field(
+        default=None,
+        description="A key for the API, of 16 to 512 visible characters, besides those made in Settings.",
+    )
     allowed_hosts: list[str] = Field(
         default_factory=list, description="Host names of a proxy in front, comma-separated."
     )
@@ -185,10 +190,17 @@ class Settings(BaseSettings):
     def _expand(cls, value: Path) -> Path:
         return value.expanduser()
 
-    @field_validator("password", "webhook_url", "database_url", mode="before")
+    @field_validator("password", "api_key", "webhook_url", "database_url", mode="before")
     @classmethod
     def _hide(cls, value: Any) -> Any:
         return Secret(value) if isinstance(value, str) else value
+
+    @field_validator("api_key")
+    @classmethod
+    def _strong_enough(cls, value: Secret | None) -> Secret | None:
+        if value is not None and not _API_KEY.fullmatch(value.reveal()):
+            raise ValueError("An API key has 16 to 512 visible ASCII characters and no spaces")
+        return value
 
     @field_validator("database_url")
     @classmethod

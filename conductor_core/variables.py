@@ -17,7 +17,17 @@ BEGIN, END = "<!-- variables -->", "<!-- /variables -->"
 """What the README's table stands between."""
 
 _GROUPS = {
-    "This installation": ("home", "host", "port", "password", "allowed_hosts", "database_url", "durability", "drill"),
+    "This installation": (
+        "home",
+        "host",
+        "port",
+        "password",
+        "api_key",
+        "allowed_hosts",
+        "database_url",
+        "durability",
+        "drill",
+    ),
     "The local model": ("local_models", "local_threads"),
     "Your own endpoints, and models used when none is named": ("endpoints", "default_models"),
     "AUTO": ("strategy", "auto_providers", "auto_quality"),

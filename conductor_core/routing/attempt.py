@@ -88,6 +88,7 @@ class Attempt:
         strategy: str | None = None,
         number: int = 0,
         fallback_from: str | None = None,
+        api_key_id: str | None = None,
         reservation: Reservation | None = None,
     ) -> Attempt:
         """Queues the running row, with what is reserved for it as its cost so far.
@@ -108,6 +109,7 @@ class Attempt:
             strategy=strategy,
             fallback_from=fallback_from,
             started_at=reservation.at if reservation else time.time_ns() // 1_000_000,
+            api_key_id=api_key_id,
             cost_usd=reserved,
             cost_kind=CostKind.UNKNOWN if reserved is None else CostKind.ESTIMATED if reserved else CostKind.FREE,
         )

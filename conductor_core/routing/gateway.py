@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from conductor_core.budgets import Budgets, Reservation, highest_cost
 from conductor_core.errors import NobodyLeft, ProviderError
 from conductor_core.incidents import Incidents
+from conductor_core.keys.budget import KeyBudgets
 from conductor_core.kinds import SUCCESSES, Fault, Outcome, ProviderState, Source
 from conductor_core.metrics.call import Call
 from conductor_core.metrics.live import LiveMetrics, Standing
@@ -38,14 +40,22 @@ class Gateway:
         bulkheads: the places of every provider, and of the process.
         throttle: for the only provider left.
         budgets: what may be spent.
+        key_budgets: what may be spent with each API key.
         incidents: what is going wrong.
         settings: deadlines and limits; changed ones hold from the next request on.
     """
 
     def __init__(
-        self, store: Store, live: LiveMetrics, providers: Registry, settings: Settings, rng: random.Random | None = None
+        self,
+        store: Store,
+        live: LiveMetrics,
+        providers: Registry,
+        settings: Settings,
+        key_budgets: KeyBudgets,
+        rng: random.Random | None = None,
     ) -> None:
         self.store = store
+        self.key_budgets = key_budgets
         self.live = live
         self.settings = settings
         self.rng = rng or random.Random()  # noqa: S311 - delays and draws, no secret
@@ -74,14 +84,17 @@ class Gateway:
         source: Source,
         conversation_id: str | None = None,
         lane_id: str | None = None,
+        api_key_id: str | None = None,
     ) -> Request:
         """Finds a prompt its provider and queues the row of the first attempt; run the request once, or `drop` it.
 
         Args:
             name: a provider's, or `auto`.
+            api_key_id: with which key of ours it was asked for; its budget is held to.
 
         Raises:
             UnknownProvider, NotConfigured, InvalidRequest: as the router says.
+            LimitReached: the key's budget has no room for the one who would be asked first.
             ProviderError: too many requests are running, the provider is not asked just now, or a budget is used up.
         """
         if name == Provider.AUTO and self.budgets.any:
@@ -90,10 +103,21 @@ class Gateway:
         route.provider.require_configured()
         if prompt.has_images and not route.provider.vendor.takes_images:
             raise no_images(route.provider)
+        refused = self.key_budgets.refused(api_key_id, _key_cost(route.provider, prompt))
+        if refused:
+            raise refused
         if not self.bulkheads.admit():
             raise _full(route.provider, self.bulkheads.requests)
         try:
-            return Request(self, route, prompt, source=source, conversation_id=conversation_id, lane_id=lane_id)
+            return Request(
+                self,
+                route,
+                prompt,
+                source=source,
+                conversation_id=conversation_id,
+                lane_id=lane_id,
+                api_key_id=api_key_id,
+            )
         except BaseException:
             self.bulkheads.dismiss()
             raise
@@ -129,26 +153,39 @@ class Gateway:
             self.retries.refund(call.provider)
             self.throttle.accepted(call.provider)
 
-    def affordable(self, providers: Sequence[BaseProvider], prompt: Prompt) -> list[BaseProvider]:
-        """Those of them whose budgets have room for a prompt and its answer."""
+    def affordable(
+        self, providers: Sequence[BaseProvider], prompt: Prompt, api_key_id: str | None = None
+    ) -> list[BaseProvider]:
+        """Those of them whose budgets, and the key's, have room for a prompt and its answer."""
         budgets = self.budgets
         return [
             provider
             for provider in providers
-            if not budgets.applies(provider.name) or budgets.admits(provider.name, highest_cost(provider, prompt))
+            if (not budgets.applies(provider.name) or budgets.admits(provider.name, highest_cost(provider, prompt)))
+            and (api_key_id is None or not self.key_budgets.refused(api_key_id, _key_cost(provider, prompt)))
         ]
 
     def over_budget(self, provider: BaseProvider, prompt: Prompt) -> ProviderError | None:
         """What keeps a prompt from a provider, when a budget does."""
         return self.budgets.refused(provider.name, highest_cost(provider, prompt))
 
-    def reserve(self, provider: BaseProvider, prompt: Prompt) -> Reservation:
-        """Takes what an attempt may cost from the budgets.
+    def reserve(self, provider: BaseProvider, prompt: Prompt, api_key_id: str | None = None) -> Reservation:
+        """Takes what an attempt may cost from the budgets, and from the key's.
 
         Raises:
             ProviderError: a budget has no room.
+            LimitReached: the key's budget has none.
         """
-        return self.budgets.reserve(provider.name, highest_cost(provider, prompt))
+        if api_key_id is None:
+            return self.budgets.reserve(provider.name, highest_cost(provider, prompt))
+        hold = self.key_budgets.reserve(api_key_id, _key_cost(provider, prompt))
+        try:
+            reservation = self.budgets.reserve(provider.name, highest_cost(provider, prompt))
+        except ProviderError:
+            if hold:
+                hold.settle(0.0)
+            raise
+        return replace(reservation, hold=hold, binding=True) if hold else reservation
 
     def fell_back(self, failed: Call, notices: Sequence[str]) -> None:
         """Notes that another provider was asked than the one that failed first."""
@@ -181,6 +218,11 @@ class Gateway:
         why = self.budgets.stops_everyone([cost for cost in costs if cost[1] != 0.0])
         if why:
             raise ProviderError(why, provider=over[0].name, kind=Outcome.BUDGET)
+
+
+def _key_cost(provider: BaseProvider, prompt: Prompt) -> float | None:
+    """What a call takes from a key's budget at most; a drill costs nothing real."""
+    return 0.0 if provider.vendor.simulated else highest_cost(provider, prompt)
 
 
 def _full(provider: BaseProvider, running: int) -> ProviderError:

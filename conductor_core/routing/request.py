@@ -55,6 +55,7 @@ class Request:
         source: Source,
         conversation_id: str | None = None,
         lane_id: str | None = None,
+        api_key_id: str | None = None,
     ) -> None:
         self._gateway = gateway
         self._route = route
@@ -63,6 +64,7 @@ class Request:
             "source": source,
             "conversation_id": conversation_id,
             "lane_id": lane_id,
+            "api_key_id": api_key_id,
             "strategy": route.strategy,
             "request_id": new_id(),
         }
@@ -312,7 +314,7 @@ class Request:
             return []
         asked = {attempt.provider.name for attempt in self.attempts}
         left = [provider for provider in self._route.providers if provider.name not in asked]
-        left = self._gateway.affordable(left, self._prompt)
+        left = self._gateway.affordable(left, self._prompt, self._facts["api_key_id"])
         if not policy.larger:
             return left
         window = self.provider.context_window(self._prompt.model) or 0
@@ -366,7 +368,7 @@ class Request:
             self._gateway.live,
             number=len(self.attempts),
             fallback_from=before if before != provider.name else None,
-            reservation=self._gateway.reserve(provider, self._prompt),
+            reservation=self._gateway.reserve(provider, self._prompt, self._facts["api_key_id"]),
             **self._facts,
         )
         if self.attempts:
@@ -377,7 +379,7 @@ class Request:
 
     def _admitted(self, order: Sequence[BaseProvider]) -> BaseProvider | None:
         """The first that budget and breaker let the call through to. If no breaker does: the first not throttled."""
-        order = self._gateway.affordable(order, self._prompt)
+        order = self._gateway.affordable(order, self._prompt, self._facts["api_key_id"])
         for provider in order:
             if self._gateway.breakers.allow(provider.name, self._model(provider)):
                 return provider

@@ -20,6 +20,7 @@ class Backend(ABC):
         dialect: what the writer's statements are compiled for; their parameters are positional.
         errors: what the database and its driver raise.
         copy: which copy of the app this is, among those that write into the same database.
+        shared: whether other copies may write into it, too.
         slow: a sentence for people while a write takes its time.
     """
 
@@ -28,6 +29,7 @@ class Backend(ABC):
     dialect: Dialect
     errors: tuple[type[Exception], ...]
     copy: int
+    shared: bool
     slow: str
 
     @abstractmethod

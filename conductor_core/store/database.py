@@ -20,6 +20,7 @@ from conductor_core.secret import Secret
 from conductor_core.snippet import snippet_of
 from conductor_core.store.backend import Backend
 from conductor_core.store.chores import Work
+from conductor_core.store.key_rows import KeyRows
 from conductor_core.store.records import (
     Attachment,
     Conversation,
@@ -91,6 +92,7 @@ class Store:
 
     Attributes:
         sets: prompt sets, their runs and cells.
+        keys: API keys.
     """
 
     def __init__(self, backend: Backend, keep: Keep = KEEP, chore: Work | None = None) -> None:
@@ -100,6 +102,7 @@ class Store:
         self._statements = Statements.of(backend.dialect)
         self.writer = Writer(backend, chore=chore or Rollups(backend.writing, lambda: backend.copy, keep).add_up)
         self.sets = SetRows(self._rows, self.writer, self._statements, lambda: backend.copy)
+        self.keys = KeyRows(self._rows, self.writer, self._statements)
 
     @classmethod
     def open(
@@ -143,6 +146,11 @@ class Store:
     def copy(self) -> int:
         """Which copy of the app this is, among those that write into the same database."""
         return self._backend.copy
+
+    @property
+    def shared(self) -> bool:
+        """Whether other copies of the app may write into the same database."""
+        return self._backend.shared
 
     def conversations(
         self, kind: str, limit: int = 100, offset: int = 0, *, archived: bool = False, tag: str = ""

@@ -38,6 +38,7 @@ class Postgres(Backend):
     """One database on a server, shared with other copies of the app."""
 
     errors = (psycopg.Error, DBAPIError, PoolTimeout)
+    shared = True
 
     def __init__(self, url: URL, durability: str = "normal") -> None:
         self._url = url

@@ -47,6 +47,7 @@ class SQLite(Backend):
 
     errors = (sqlite3.Error, DBAPIError, PoolTimeout)
     copy = 0
+    shared = False
     slow = "Saving is delayed: the disk is slow, or another program holds the database. Answers wait in memory."
 
     def __init__(self, writing: Engine, reading: Engine, lock: DataLock | None = None) -> None:

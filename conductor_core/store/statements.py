@@ -13,6 +13,7 @@ from sqlalchemy import Dialect, Table, Text, bindparam, delete, func, literal_co
 from sqlalchemy.sql import ClauseElement
 
 from conductor_core.store.tables import (
+    api_keys,
     attachments,
     calls,
     conversations,
@@ -162,6 +163,9 @@ class Statements:
         self.save_attachment = self._once(attachments)
         self.delete_preset = Statement(self._text(delete(lane_presets).where(lane_presets.c.id == bindparam("of"))))
         self.save_preset = Joint(self.delete_preset, self._upsert(lane_presets, "id created_at"))
+        self.save_key = self._once(api_keys)
+        self.revoke_key = self._update(api_keys, "revoked_at")
+        self.use_key = self._update(api_keys, "last_used_at")
         self.checkpoint = self._update(messages, "content", "thinking", "state", "copy")
         self.rename = Joint(self._update(conversations, "title"), self._finding_again())
         self.pin = self._update(conversations, "pinned")

@@ -274,6 +274,24 @@ lane_presets = Table(
     Column("created_at", BigInteger, nullable=False),
 )
 
+api_keys = Table(  # a revoked one stays: calls go on naming it
+    "api_keys",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", String(60), nullable=False),
+    Column("prefix", String(16), nullable=False),  # how its token begins, for people
+    Column("digest", String(64), nullable=False, unique=True),  # SHA-256 of its token, hexadecimal
+    Column("scopes", JSON, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Column("budget_day", Float),  # USD
+    Column("requests_per_minute", Integer),
+    Column("tokens_per_minute", Integer),
+    Column("concurrency", Integer),
+    Column("last_used_at", BigInteger),
+)
+
 series = Table(
     "series",
     metadata,

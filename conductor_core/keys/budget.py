@@ -1,0 +1,161 @@
+"""What each key may spend a day: reserved before a call, settled after.
+
+The same rules as for the installation's own budgets (`budgets.py`): what is spent is the sum over the key's call rows
+of today, in the machine's zone; a running row carries the most it may cost, so that a restart knows it; a call belongs
+to the day it began in. The gateway asks for every attempt, so no door can forget to.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING
+
+from conductor_core.budgets import dollars
+from conductor_core.errors import LimitReached, StoreError
+from conductor_core.keys.key import ApiKey
+from conductor_core.periods import ROUNDING, Period, Span, period_around
+
+if TYPE_CHECKING:
+    from conductor_core.store.database import Store
+
+_KEPT = 4
+"""Days that are remembered: the clock may be set back."""
+_SOON = 5.0  # seconds until the database may be readable again
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What one call may cost, taken from its key's budget until it is settled.
+
+    Attributes:
+        at: when it was taken, UTC s.
+        binding: a budget applies: nothing may be sent before the call's row, which carries it, is committed.
+    """
+
+    budgets: KeyBudgets
+    key_id: str
+    usd: float
+    at: float
+    binding: bool = True
+
+    def settle(self, actual: float | None) -> None:
+        """Gives it back for what the call really cost; once."""
+        self.budgets.settle(self, actual or 0.0)
+
+
+class KeyBudgets:
+    """The budgets of all keys. Everything is written on the event loop, and read from any thread.
+
+    Args:
+        find: the key of an id.
+        clock: UTC seconds.
+        zone: whose days; None: the machine's.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        find: Callable[[str], ApiKey | None],
+        *,
+        clock: Callable[[], float] = time.time,
+        zone: tzinfo | None = None,
+    ) -> None:
+        self._store = store
+        self._find = find
+        self._clock = clock
+        self._zone = zone
+        self._opened = clock()
+        self._days: list[Period] = []
+        self._lock = threading.Lock()
+
+    def load(self) -> None:
+        """Reads what earlier calls of today cost; else the first call to be checked does."""
+        self._unreadable(self._day(self._clock()))
+
+    def reserve(self, key_id: str | None, usd: float | None) -> Hold | None:
+        """Takes the most a call may cost from its key's budget; None where no key with a budget asks.
+
+        Args:
+            usd: None: its price is unknown, which no budget allows.
+
+        Raises:
+            LimitReached: there is no room, or nobody can tell; names the key, what is spent, and until when.
+        """
+        refused = self.refused(key_id, usd)
+        if refused:
+            raise refused
+        key = self._limited(key_id)
+        if key is None or not usd:
+            return None
+        now = self._clock()
+        self._day(now).hold(key.id, usd)
+        return Hold(self, key.id, usd, now)
+
+    def settle(self, hold: Hold, actual: float) -> None:
+        """Puts what a call really cost in place of what it held."""
+        self._day(hold.at).settle(hold.key_id, hold.usd, actual)
+
+    def refused(self, key_id: str | None, usd: float | None) -> LimitReached | None:
+        """What `reserve` would raise just now; None when it would not."""
+        key = self._limited(key_id)
+        if key is None or key.budget_day is None or usd == 0.0:
+            return None
+        name = f"Today's budget of the key “{key.name}”"
+        if usd is None:
+            return LimitReached(f"{name} needs a price, and this model has none. Use another model.", retry_after=None)
+        day = self._day(self._clock())
+        trouble = self._store.writer.trouble or self._unreadable(day)
+        if trouble:
+            return LimitReached(f"{name} can't be kept: {trouble} Until then only free models.", retry_after=_SOON)
+        if day.spent_by(key.id) + day.held_by(key.id) + usd <= key.budget_day + ROUNDING:
+            return None
+        return self._no_room(f"{name} of {dollars(key.budget_day)}", key, day, usd)
+
+    def today(self, key_id: str) -> tuple[float, float]:
+        """USD a key's ended calls of today cost, and what its running ones hold."""
+        day = self._day(self._clock())
+        self._unreadable(day)
+        return day.spent_by(key_id), day.held_by(key_id)
+
+    def _no_room(self, budget: str, key: ApiKey, day: Period, usd: float) -> LimitReached:
+        spent, held = day.spent_by(key.id), day.held_by(key.id)
+        if spent >= (key.budget_day or 0.0) - ROUNDING:
+            why = f"is used up ({dollars(spent)})."
+        else:
+            running = f", {dollars(held)} held by running calls" if held else ""
+            why = f"has no room for this call: {dollars(spent)} is spent{running}, and it may cost {dollars(usd)}."
+        anew = datetime.fromtimestamp(day.end, self._zone)
+        words = f"{budget} {why} It starts anew at {anew:%H:%M}. Use a free model, or another key."
+        room_soon = spent + usd <= (key.budget_day or 0.0)  # once what runs has ended, for it rarely costs the most
+        return LimitReached(words, retry_after=_SOON if room_soon else max(1.0, day.end - self._clock()))
+
+    def _limited(self, key_id: str | None) -> ApiKey | None:
+        """The key, where it has a budget."""
+        key = self._find(key_id) if key_id else None
+        return key if key and key.budget_day is not None else None
+
+    def _unreadable(self, day: Period) -> str:
+        """Reads what earlier calls of a day cost, once; returns why that can't be done."""
+        if day.earlier is None:
+            try:
+                day.earlier = self._store.keys.spent(int(day.start * 1000), int(min(day.end, self._opened) * 1000))
+            except StoreError as error:
+                return str(error)
+        return ""
+
+    def _day(self, now: float) -> Period:
+        """The day of a moment; one begun since this start has no earlier calls."""
+        with self._lock:
+            for day in self._days:
+                if day.start <= now < day.end:
+                    return day
+            day = period_around(Span.DAY, now, self._zone)
+            if day.start >= self._opened:
+                day.earlier = {}
+            self._days.append(day)
+            del self._days[:-_KEPT]
+            return day
