@@ -1,14 +1,20 @@
-"""A store of each test's own, on a real file and on a real server."""
+"""A store of each test's own, on a real file and on a real server, and key rings on it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from conductor_core.keys.ring import KeyRing
 from conductor_core.secret import Secret
+from conductor_core.settings import Settings
 from conductor_core.store.database import Store
+from tests.keys.keys import Hand
+
+OpenRing = Callable[..., KeyRing]
+"""Opens a ring on the test's store, as a restart does: `open_ring()`, or with a `CONDUCTOR_API_KEY`."""
 
 
 @pytest.fixture
@@ -20,8 +26,28 @@ def store(tmp_path: Path, database_url: Secret | None) -> Iterator[Store]:
 
 
 @pytest.fixture
-def file_store(tmp_path: Path) -> Iterator[Store]:
-    """One on a file, for what has nothing to do with the database."""
-    opened = Store.open(tmp_path / "home")
-    yield opened
-    opened.close()
+def clock() -> Hand:
+    """What rings go by."""
+    return Hand()
+
+
+@pytest.fixture
+def open_ring(store: Store, clock: Hand) -> Iterator[OpenRing]:
+    """Every ring it opened is closed in the end."""
+    opened: list[KeyRing] = []
+
+    def open_one(api_key: Secret | None = None, of: Store = store) -> KeyRing:
+        ring = KeyRing(of, Settings(api_key=api_key), clock=clock)
+        opened.append(ring)
+        ring.open()
+        return ring
+
+    yield open_one
+    for ring in opened:
+        ring.close()
+
+
+@pytest.fixture
+def ring(open_ring: OpenRing) -> KeyRing:
+    """A ring of an installation that never had a key."""
+    return open_ring()
