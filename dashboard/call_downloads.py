@@ -48,8 +48,8 @@ route = Route("/download/calls.{kind}", download, methods=["GET"])
 
 
 def _blocks(write: call_files.Writer, span: Span, filter: Filter) -> Iterator[str]:
-    blocks = runtime.get_conductor().health.export(span, filter, AT_MOST)
-    return write(blocks)
+    conductor = runtime.get_conductor()
+    return write(conductor.health.export(span, filter, AT_MOST), conductor.keys.name_of)
 
 
 def _asked(request: Request) -> tuple[Span, Filter]:

@@ -18,6 +18,8 @@ from conductor_core.store.records import Conversation, Preset
 from conductor_core.turns import LaneSetup
 
 if TYPE_CHECKING:
+    from conductor_core.keys.key import ApiKey
+    from conductor_core.secret import Secret
     from conductor_core.transfer.moving import Report
     from dashboard.components.chart_page import Sent
 
@@ -155,19 +157,23 @@ class PresetsState:
 
 @dataclass(slots=True)
 class SettingsState:
-    """The Settings page of one browser tab. Nothing here ever holds a key.
+    """The Settings page of one browser tab. Nothing here ever holds a provider's key.
 
     Attributes:
         done: what the last change came to, said once.
         refusals: why a form was refused, by the form's place on the page.
         brought: what came of the last import.
         imports: how many files were imported.
+        token: an API key that was just made, with its token, until its reader has closed it.
+        revoking: which API key's owner is being asked whether to take it back; empty: none's.
     """
 
     done: str = ""
     refusals: dict[str, str] = field(default_factory=dict)
     brought: Report | None = None
     imports: int = 0
+    token: tuple[ApiKey, Secret] | None = None
+    revoking: str = ""
 
 
 @dataclass(frozen=True, slots=True)

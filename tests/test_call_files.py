@@ -27,7 +27,7 @@ def test_all_else_stays_as_it_is(value: object) -> None:
 def test_a_row_survives_quotes_commas_and_lines() -> None:
     """As RFC 4180 has it, with its line ends."""
     said = 'He said "no",\r\nthen\nnothing'
-    text = "".join(csv([[finished(error=said)]]))
+    text = "".join(csv([[finished(error=said)]], str.upper))
     head, row = csv_module.reader(StringIO(text, newline=""))
     assert tuple(head) == COLUMNS
     assert row[COLUMNS.index("error")] == said
@@ -36,13 +36,23 @@ def test_a_row_survives_quotes_commas_and_lines() -> None:
 
 def test_times_are_iso_and_what_is_unknown_is_empty() -> None:
     """Milliseconds are kept."""
-    (row,) = csv_module.DictReader(StringIO("".join(csv([[finished(started_at=1_500, cost_usd=None)]]))))
+    (row,) = csv_module.DictReader(StringIO("".join(csv([[finished(started_at=1_500, cost_usd=None)]], str.upper))))
     assert (row["started_at"], row["cost_usd"]) == ("1970-01-01T00:00:01.500+00:00", "")
+
+
+def test_a_call_names_the_key_it_was_asked_with() -> None:
+    """By the key's name and not its id; a name that would compute does not."""
+    calls = [finished(api_key_id="a" * 32), finished()]
+    rows = list(csv_module.DictReader(StringIO("".join(csv([calls], lambda id: f"={id[:2]}")))))
+    assert [row["api_key"] for row in rows] == ["'=aa", ""]
+    lines = "".join(jsonl([calls], lambda id: f"={id[:2]}")).splitlines()
+    assert [json.loads(line)["api_key"] for line in lines] == ["=aa", None]
+    assert "api_key_id" not in rows[0]
 
 
 def test_a_line_of_json_is_one_call() -> None:
     """Numbers as numbers, unknown as null, block after block."""
-    text = "".join(jsonl([[finished(), finished(error="=1")], [finished(cost_usd=None)]]))
+    text = "".join(jsonl([[finished(), finished(error="=1")], [finished(cost_usd=None)]], str.upper))
     told = [json.loads(line) for line in text.splitlines()]
     assert [call["error"] for call in told] == [None, "=1", None]
     assert told[0]["latency_ms"] == 812.25
@@ -52,6 +62,6 @@ def test_a_line_of_json_is_one_call() -> None:
 def test_nothing_is_read_before_it_is_asked_for() -> None:
     """A file of a million rows is made as it is read."""
     blocks = iter([[finished()], [finished()]])
-    lines = csv(blocks)
+    lines = csv(blocks, str.upper)
     next(lines)
     assert len(list(blocks)) == 2

@@ -220,6 +220,11 @@ class KeyRing:
         held = self._held.get(id)
         return held.key if held else None
 
+    def name_of(self, id: str) -> str:
+        """The name of a key, also of a revoked one; the id itself where nobody knows it."""
+        key = self.find(id)
+        return key.name if key else VARIABLE if id == ENVIRONMENTS else id
+
     async def _save(self, key: ApiKey, token: Secret) -> None:
         digest = digest_of(token.reveal())
         if key.budget_day is not None:

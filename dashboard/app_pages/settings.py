@@ -1,11 +1,19 @@
-"""Settings: providers, their keys and default models, the user's own endpoints, and what this installation is."""
+"""Settings: providers and their keys, the user's own endpoints, limits, API keys, and what this installation is."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from dashboard import runtime, state
-from dashboard.components import budget_settings, drill, installation, price_settings, transfer_settings, untrusted
+from dashboard.components import (
+    budget_settings,
+    drill,
+    installation,
+    key_settings,
+    price_settings,
+    transfer_settings,
+    untrusted,
+)
 from dashboard.components.provider_settings import add_a_provider, declare_an_endpoint, provider_settings
 
 settings = state.settings()
@@ -44,6 +52,9 @@ with st.container(key="settings"):
 
     st.markdown("**Prices**")
     price_settings.prices()
+
+    st.markdown("**API keys**")
+    key_settings.keys()
 
     st.markdown("**Your conversations**")
     transfer_settings.conversations()

@@ -14,6 +14,7 @@ from conductor_core.metrics.call import Call
 from conductor_core.metrics.words import error_words
 from dashboard import health_actions, runtime
 from dashboard.components import chat_thread, numbers, untrusted, who
+from dashboard.components.call_table import asked_from
 from dashboard.components.clock import reader_zone
 from dashboard.components.health_view import CALL
 from dashboard.components.receipt import receipt
@@ -59,7 +60,7 @@ def facts(call: Call) -> list[tuple[str, str]]:
         ("Cost", numbers.money(call.cost_usd, call.cost_kind)),
         ("Model served", call.model_served if call.model_served and call.model_served != call.model else ""),
         ("Finished", str(call.finish_reason or "")),
-        ("Asked from", str(call.source)),
+        ("Asked from", asked_from(call)),
         ("Strategy", call.strategy or ""),
         ("In place of", who.name_of(call.fallback_from) if call.fallback_from else ""),
         ("Request", call.request_id),

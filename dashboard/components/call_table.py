@@ -114,10 +114,17 @@ def row(call: Call, zone: tzinfo) -> dict[str, Any]:
             numbers.seconds(call.latency_ms),
             numbers.tokens(call.prompt_tokens, call.completion_tokens),
             numbers.money(call.cost_usd, call.cost_kind),
-            str(call.source),
+            untrusted.isolated(asked_from(call)),
             untrusted.isolated(call.error or ""),
         ],
     }
+
+
+def asked_from(call: Call) -> str:
+    """`chat`; of a call with an API key `api · my-program`."""
+    if not call.api_key_id:
+        return str(call.source)
+    return f"{call.source} · {runtime.get_conductor().keys.name_of(call.api_key_id)}"
 
 
 def pick_words(span: Span, filter: Filter, zone: tzinfo, name: Callable[[str], str] = name_of) -> str:

@@ -10,10 +10,11 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from conductor_core.keys.key import Scope, Wish
 from conductor_core.kinds import Outcome, Source
 from conductor_core.metrics.figures import Filter
 from conductor_core.metrics.span import Span
-from dashboard import call_downloads
+from dashboard import call_downloads, runtime
 from tests.dashboard.app_pages.pages import Install
 from tests.store.rows import finished, fresh_id
 
@@ -48,6 +49,18 @@ async def test_the_filter_holds_for_the_file(client: httpx.AsyncClient) -> None:
     """As JSON lines, where nothing computes and texts stay as they were."""
     found = await client.get(call_downloads.address("jsonl", SPAN, Filter(outcomes=(Outcome.TIMEOUT,))))
     assert [json.loads(line)["error"] for line in found.text.splitlines()] == ["=1+1"]
+
+
+async def test_a_key_is_named(install: Install) -> None:
+    """Also one that was revoked since."""
+    conductor = install()
+    key, _ = runtime.run(conductor.keys.create(Wish("my-program", (Scope.CHAT,))))
+    runtime.run(conductor.keys.revoke(key.id))
+    conductor.store.save_call(finished(started_at=1_500, source=Source.API, api_key_id=key.id)).result(5)
+    app = Starlette(routes=[call_downloads.route])
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8501")
+    found = await client.get(call_downloads.address("jsonl", SPAN, Filter(sources=("api",))))
+    assert [json.loads(line)["api_key"] for line in found.text.splitlines()] == ["my-program"]
 
 
 @pytest.mark.parametrize(

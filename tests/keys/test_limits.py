@@ -33,7 +33,8 @@ def test_a_bucket_lets_through_what_brute_force_would_and_nothing_else(
     limit: int, asked: list[tuple[int, int]]
 ) -> None:
     """Every answer is the oracle's; after the wait it names there is room, and just before there is not."""
-    bucket, taken, now = Bucket(limit, 0.0), [], 0.0
+    taken: list[tuple[float, int]] = []
+    bucket, now = Bucket(limit, 0.0), 0.0
     for pause, amount in asked:
         now += pause / 64
         wait = bucket.wait(amount, now)

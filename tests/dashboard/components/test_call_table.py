@@ -6,9 +6,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from conductor_core.kinds import SUCCESSES, CostKind, Outcome
+from conductor_core.keys.key import ENVIRONMENTS, Scope, Wish
+from conductor_core.kinds import SUCCESSES, CostKind, Outcome, Source
 from conductor_core.metrics.figures import Filter
 from conductor_core.metrics.span import Span
+from dashboard import runtime
+from dashboard.components.call_details import facts
 from dashboard.components.call_table import COLUMNS, downloads, pick_words, row
 from tests.dashboard.app_pages.pages import Install
 from tests.store.rows import finished
@@ -34,6 +37,19 @@ def test_each_call_reads_as_people_say_it(install: Install) -> None:
     failed = {"outcome": Outcome.RATE_LIMITED, "http_status": 429, "cost_kind": CostKind.UNKNOWN, "cost_usd": None}
     told = cells(BERLIN, **failed, error="Wait\u202e.")
     assert (told["Ended"], told["Cost"], told["Error"]) == ("rate limited (429)", "price unknown", "Wait.")
+
+
+def test_a_call_of_a_program_names_its_key(install: Install) -> None:
+    """Also once the key is revoked, as text; a key that nobody knows by its id."""
+    conductor = install()
+    key, _ = runtime.run(conductor.keys.create(Wish("my\u202e **program**", (Scope.CHAT,))))
+    runtime.run(conductor.keys.revoke(key.id))
+    assert cells(source=Source.API, api_key_id=key.id)["From"] == "api · my **program**"
+    assert cells(source=Source.API, api_key_id=ENVIRONMENTS)["From"] == "api · CONDUCTOR_API_KEY"
+    assert cells(source=Source.API, api_key_id="b" * 32)["From"] == f"api · {'b' * 32}"
+    assert cells()["From"] == "chat"
+    told = dict(facts(finished(source=Source.API, api_key_id=key.id)))
+    assert told["Asked from"] == "api · my **program**"
 
 
 @pytest.mark.parametrize(
