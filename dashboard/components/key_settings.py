@@ -31,7 +31,8 @@ _EXAMPLE = """curl {url}/v1/chat/completions \\
 def keys() -> None:
     """Every key as a card, how keys are used, and the form for one more."""
     ring, settings = runtime.get_conductor().keys, state.settings()
-    untrusted.caption(f"Programs ask at {address()}/v1 as they would ask OpenAI, each with a key of its own.")
+    place = address().partition("://")[2]
+    untrusted.caption(f"Programs ask at {place}/v1 as they would ask OpenAI, each with a key of its own.")
     if refusal := settings.refusals.pop(actions.KEYS, ""):
         untrusted.error(refusal)
     known, now = ring.all(), int(reader_now().timestamp() * 1000)
@@ -43,9 +44,7 @@ def keys() -> None:
             _card(key)
     _over([key for key in known if not key.lets_in(now)])
     _form()
-    with st.expander("Use a key", icon=":material/terminal:"):
-        st.code(_EXAMPLE.format(url=address()), language="bash", wrap_lines=True)
-        st.caption("Libraries made for OpenAI take the address as `base_url` and the key as `api_key`.")
+    _usage()
     if settings.token:
         _token(*settings.token)
     elif asked := ring.find(settings.revoking):
@@ -122,6 +121,14 @@ def _over(over: list[ApiKey]) -> None:
             at = key.revoked_at or key.expires_at or 0
             how = "revoked" if key.revoked_at else "expired"
             untrusted.caption(f"{key.name} · {_shown(key)} · {how} {_moment(at)}")
+
+
+def _usage() -> None:
+    with st.expander("Use a key", icon=":material/terminal:"):
+        st.caption("Libraries made for OpenAI take this as `base_url`, and a key as `api_key`:")
+        st.code(f"{address()}/v1", language=None)
+        st.caption("From a shell:")
+        st.code(_EXAMPLE.format(url=address()), language="bash", wrap_lines=True)
 
 
 def _form() -> None:
