@@ -50,6 +50,9 @@ def test_reads_every_kind_of_value(tmp_path: Path) -> None:
         ("CONDUCTOR_DURABILITY=never", "'normal' or 'full'; got text"),
         ("CONDUCTOR_CONNECT_TIMEOUT=-7", "greater than 0; got a whole number"),
         ("CONDUCTOR_CONNECT_TIMEOUT=nan", "finite number; got a number"),
+        ("CONDUCTOR_API_KEY=only-15-letters", "has 16 to 512 visible ASCII characters and no spaces; got text"),
+        ("CONDUCTOR_API_KEY='sixteen and more spaces'", "16 to 512 visible ASCII characters and no spaces; got text"),
+        ("CONDUCTOR_API_KEY=ünsichtbare-schlüssel", "16 to 512 visible ASCII characters and no spaces; got text"),
         ("CONDUCTOR_LOCAL_THREADS=65", "less than or equal to 64; got a whole number"),
     ],
 )

@@ -2,7 +2,8 @@
 
 The same rules as for the installation's own budgets (`budgets.py`): what is spent is the sum over the key's call rows
 of today, in the machine's zone; a running row carries the most it may cost, so that a restart knows it; a call belongs
-to the day it began in. The gateway asks for every attempt, so no door can forget to.
+to the day it began in. The gateway asks for every attempt, so no door can forget to. What other copies of the app on
+the same database spend and hold is in their rows, too, and read again and again.
 """
 
 from __future__ import annotations
@@ -70,11 +71,24 @@ class KeyBudgets:
         self._zone = zone
         self._opened = clock()
         self._days: list[Period] = []
+        self._look_at = 0.0
         self._lock = threading.Lock()
 
     def load(self) -> None:
         """Reads what earlier calls of today cost; else the first call to be checked does."""
         self._unreadable(self._day(self._clock()))
+
+    def look(self) -> None:
+        """Reads what other copies spend, as often as it is called, but that it takes a twentieth of the time at most.
+
+        Raises:
+            StoreError: it can't be read.
+        """
+        began = time.monotonic()
+        if began >= self._look_at:
+            self._read(self._day(self._clock()))
+            ended = time.monotonic()
+            self._look_at = ended + 20 * (ended - began)
 
     def reserve(self, key_id: str | None, usd: float | None) -> Hold | None:
         """Takes the most a call may cost from its key's budget; None where no key with a budget asks.
@@ -142,10 +156,19 @@ class KeyBudgets:
         """Reads what earlier calls of a day cost, once; returns why that can't be done."""
         if day.earlier is None:
             try:
-                day.earlier = self._store.keys.spent(int(day.start * 1000), int(min(day.end, self._opened) * 1000))
+                self._read(day)
             except StoreError as error:
                 return str(error)
         return ""
+
+    def _read(self, day: Period) -> None:
+        """All but what this process spent.
+
+        After a loss of its connection it may be another copy than before, and count what it had spent twice: too much,
+        never too little.
+        """
+        start, end, opened = (int(at * 1000) for at in (day.start, day.end, self._opened))
+        day.earlier = self._store.keys.spent(start, end, copy=self._store.copy, opened=opened)
 
     def _day(self, now: float) -> Period:
         """The day of a moment; one begun since this start has no earlier calls."""

@@ -274,10 +274,17 @@ class KeyRing:
         """The watch, in a thread of its own: a look costs one statement that counts a few rows."""
         while not self._ends.wait(LOOK):
             try:
-                if self._store.keys.version() != self._seen:
-                    self._read()
-            except StoreError as error:  # said where it concerns somebody; the next look may succeed
-                _log.debug("keys unread", error=str(error))
+                self._look()
+            except StoreError:
+                continue  # said where it concerns somebody; the next look may succeed
+            except Exception as error:  # noqa: BLE001 the watch must outlive any look, or no revocation would arrive
+                _log.error("keys could not be looked at", exc_info=error)
+
+    def _look(self) -> None:
+        if self._store.keys.version() != self._seen:
+            self._read()
+        if any(key.budget_day is not None for key, _ in self._rows):
+            self.budgets.look()
 
     def _note_use(self, held: _Held, now: int) -> None:
         held.used_at = now

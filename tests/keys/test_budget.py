@@ -17,10 +17,11 @@ from conductor_core.keys.budget import Hold, KeyBudgets
 from conductor_core.keys.key import Scope, Wish
 from conductor_core.kinds import CostKind, Source
 from conductor_core.models import ChatMessage, ChatRequest, MessageRole
+from conductor_core.secret import Secret
 from conductor_core.store.database import Store
 from tests.installation import installation
 from tests.keys.keys import NOON, Hand, api_key
-from tests.store.rows import finished, running
+from tests.store.rows import finished, running, until
 from tests.upstream import Upstream
 
 KEY = api_key(budget_day=5.0)
@@ -130,7 +131,7 @@ async def test_a_restart_knows_what_was_spent(store: Store) -> None:
 def test_what_cannot_be_read_is_not_spent(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """It fails closed; free calls go on, and once the database is there again so do the others."""
 
-    def unreadable(*_: object) -> dict[str, float]:
+    def unreadable(*_: object, **__: object) -> dict[str, float]:
         raise StoreError("The database is away.")
 
     made = budgets(store)
@@ -195,10 +196,34 @@ async def test_nothing_leaves_before_its_row_is_kept(
         key = await new_key(conductor, 5.0)
         with closing(sqlite3.connect(tmp_path / "conductor.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            assert "its cost could not be noted" in await asked(conductor, key)
+            async with asyncio.timeout(20):
+                assert "its cost could not be noted" in await asked(conductor, key)
             assert upstream.requests == []
             other.execute("ROLLBACK")
         assert conductor.keys.budgets.today(key) == (0.0, 0.0)
+
+
+async def test_copies_share_one_budget(tmp_path: Path, upstream: Upstream, postgres_url: Secret) -> None:
+    """What one holds and spends is known to the other within a second, also of the calls it made before it started."""
+    database = {"CONDUCTOR_DATABASE_URL": postgres_url.reveal()}
+    async with (
+        installation(tmp_path / "one", upstream, **database) as one,
+        installation(tmp_path / "two", upstream, **database) as two,
+    ):
+        key = await new_key(one, ROOM_FOR_TEN)
+        await asyncio.to_thread(until, lambda: two.keys.find(key), 2.0)
+        upstream.behaviour = "silent"
+        running_ones = [asyncio.create_task(one.chat(REQUEST, api_key_id=key)) for _ in range(10)]
+        await asyncio.to_thread(until, lambda: two.keys.budgets.today(key)[0] > ROOM_FOR_TEN * 0.9, 5.0)
+        assert "is used up" in await asked(two, key) or "has no room" in await asked(two, key)
+        for running_one in running_ones:
+            running_one.cancel()
+        await asyncio.gather(*running_ones, return_exceptions=True)
+        upstream.behaviour = ""
+        await asyncio.to_thread(until, lambda: two.keys.budgets.today(key)[0] < ROOM_FOR_TEN * 0.9, 5.0)
+        assert await asked(two, key) == ""
+        spent = two.keys.budgets.today(key)[0]
+        await asyncio.to_thread(until, lambda: one.keys.budgets.today(key)[0] == pytest.approx(spent), 5.0)
 
 
 @pytest.mark.parametrize(("budget", "vendors"), [(0.004, {"openai"}), (1.0, {"openai", "anthropic"})])
