@@ -96,6 +96,15 @@ class Wish:
     concurrency: int | None = None
 
 
+FIRST = Wish("first key", (Scope.CHAT, Scope.READ))
+"""What is made at the first start."""
+
+
+def environments_key(variable: str) -> ApiKey:
+    """The key that a variable gives: it may do everything."""
+    return ApiKey(ENVIRONMENTS, variable, "", frozenset(Scope), created_at=0, requests_per_minute=REQUESTS_PER_MINUTE)
+
+
 def new_token() -> Secret:
     """A token nobody can guess."""
     return Secret(BEGINNING + token_urlsafe(_RANDOM_BYTES))

@@ -19,16 +19,7 @@ import structlog
 
 from conductor_core.errors import InvalidRequest, NotFound, StoreError, UserError
 from conductor_core.keys.budget import KeyBudgets
-from conductor_core.keys.key import (
-    ENVIRONMENTS,
-    REQUESTS_PER_MINUTE,
-    ApiKey,
-    Scope,
-    Wish,
-    digest_of,
-    key_for,
-    new_token,
-)
+from conductor_core.keys.key import ENVIRONMENTS, FIRST, ApiKey, Wish, digest_of, environments_key, key_for, new_token
 from conductor_core.keys.limits import Admission, Limits
 from conductor_core.secret import Secret
 from conductor_core.settings import PREFIX, Settings
@@ -37,7 +28,6 @@ if TYPE_CHECKING:
     from conductor_core.store.database import Store
 
 VARIABLE = f"{PREFIX}API_KEY"
-FIRST = Wish("first key", (Scope.CHAT, Scope.READ))
 MOST_KEYS = 200
 """Keys that let somebody in."""
 LOOK = 0.5
@@ -202,11 +192,10 @@ class KeyRing:
             raise NotFound("There is no such key.")
         if key.is_environments:
             raise UserError(f"This key is {VARIABLE}: take the variable back where it is set, and start anew.")
-        if key.revoked_at is not None:
-            return
-        at = self._now()
         with self._lock:
-            self._revoked[id] = at
+            if any(row.id == id and row.revoked_at is not None for row, _ in self._rows):
+                return
+            at = self._revoked.setdefault(id, self._now())  # asked again after a fault, it is saved again
         self._arrange()
         await self._store.keys.revoke(id, at)
 
@@ -250,7 +239,7 @@ class KeyRing:
         with self._lock:
             known = [(self._as_here(key), digest) for key, digest in self._rows]
             if self._environments:
-                known.insert(0, (_environments_key(), digest_of(self._environments.reveal())))
+                known.insert(0, (environments_key(VARIABLE), digest_of(self._environments.reveal())))
             self._first = (self._first or self._new_first()) if not known else None
             held: dict[str, _Held] = {}
             candidates: dict[str, tuple[_Held, ...]] = {}
@@ -298,7 +287,3 @@ class KeyRing:
 
     def _now(self) -> int:
         return int(self._clock() * 1000)
-
-
-def _environments_key() -> ApiKey:
-    return ApiKey(ENVIRONMENTS, VARIABLE, "", frozenset(Scope), created_at=0, requests_per_minute=REQUESTS_PER_MINUTE)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from conductor_core.errors import InvalidRequest, LimitReached, NotFound, UserError
+from conductor_core.errors import InvalidRequest, LimitReached, NotFound, StoreError, UserError
 from conductor_core.keys.key import ENVIRONMENTS, Scope, Wish, digest_of
 from conductor_core.keys.ring import LOOK, MOST_KEYS, KeyRing
 from conductor_core.secret import Secret
@@ -58,6 +58,28 @@ async def test_a_revoked_key_lets_nobody_in_at_once_and_for_ever(ring: KeyRing, 
     assert (gone.name, gone.revoked_at) == ("laptop", NOON * 1000)
     with pytest.raises(NotFound):
         await ring.revoke("b" * 32)
+
+
+async def test_a_revocation_that_could_not_be_saved_holds_here_and_can_be_saved_again(
+    store: Store, ring: KeyRing, open_ring: OpenRing, clock: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It fails closed; what is saved in the end is when it was first asked for."""
+
+    async def unsaved(*_: object) -> None:
+        raise StoreError("The disk is full.")
+
+    key, token = await ring.create(WISH)
+    monkeypatch.setattr(store.keys, "revoke", unsaved)
+    with pytest.raises(StoreError, match="The disk is full"):
+        await ring.revoke(key.id)
+    assert ring.verify(token.reveal()) is None
+    assert open_ring().verify(token.reveal()) is not None
+    monkeypatch.undo()
+    clock.now += 60
+    await ring.revoke(key.id)
+    again = open_ring()
+    assert again.verify(token.reveal()) is None
+    assert [one.revoked_at for one in again.all()] == [NOON * 1000]
 
 
 async def test_a_key_expires_by_itself(ring: KeyRing, clock: Hand) -> None:
