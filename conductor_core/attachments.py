@@ -138,27 +138,57 @@ def shown_name(name: str) -> str:
     return f"{stem[: NAME_CHARACTERS - len(ending) - 1]}.{ending}"
 
 
-async def _read(file: File) -> Attachment:
+def kept(file: File, id: str = "", told: str = "") -> Attachment:
+    """An image or a text as it is kept.
+
+    Args:
+        id: its own, where it has one.
+        told: its media type, where it was kept before: then it has to be what it is.
+
+    Raises:
+        InvalidRequest: it can't be taken; names it and says why.
+    """
     name = shown_name(file.name)
-    size = len(file.data)
+    media_type = TEXT if told == TEXT else image_type(file.data)
+    _check_size(name, file.data, media_type)
+    if told not in ("", media_type):
+        raise InvalidRequest(f"{name} is not what it is said to be, {told}.", "files")
+    data = file.data if media_type not in ("", TEXT) else _encoded(name, _text_of(name, file.data, bool(told)))
+    return Attachment(id or token_hex(16), "", name, media_type or TEXT, data)
+
+
+async def _read(file: File) -> Attachment:
+    if not file.data.startswith(_PDF):
+        return kept(file)
+    name = shown_name(file.name)
+    _check_size(name, file.data, "")
+    return Attachment(token_hex(16), "", name, TEXT, _encoded(name, await _text_of_pdf(name, file.data)))
+
+
+def _check_size(name: str, data: bytes, media_type: str) -> None:
+    size = len(data)
     if not size:
         raise InvalidRequest(f"{name} is empty.", "files")
-    media_type = image_type(file.data)
-    most = IMAGE_BYTES if media_type else FILE_BYTES
+    is_image = media_type not in ("", TEXT)
+    most = IMAGE_BYTES if is_image else FILE_BYTES
     if size > most:
-        what = "an image" if media_type else "a file"
+        what = "an image" if is_image else "a file"
         raise InvalidRequest(f"{name} has {size:,} bytes; {what} may have {most:,}.", "files")
-    if media_type:
-        return Attachment(token_hex(16), "", name, media_type, file.data)
-    text = await _text_of_pdf(name, file.data) if file.data.startswith(_PDF) else _text_of(name, file.data)
+
+
+def _encoded(name: str, text: str) -> bytes:
     if len(text) > TEXT_CHARACTERS:
         raise InvalidRequest(f"{name} has {len(text):,} characters; a text may have {TEXT_CHARACTERS:,}.", "files")
-    return Attachment(token_hex(16), "", name, TEXT, text.encode())
+    return text.encode()
 
 
-def _text_of(name: str, data: bytes) -> str:
+def _text_of(name: str, data: bytes, was_kept: bool) -> str:
+    """The text; one that was kept before is UTF-8 without a mark of it, and a mark belongs to it."""
     try:
-        text = data.decode("utf-16") if data[:2] in (b"\xff\xfe", b"\xfe\xff") else data.decode("utf-8-sig")
+        if was_kept:
+            text = data.decode()
+        else:
+            text = data.decode("utf-16") if data[:2] in (b"\xff\xfe", b"\xfe\xff") else data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:

@@ -16,10 +16,15 @@ def as_markdown(transcript: Transcript) -> str:
     if others:
         lines += [f"({others})", ""]
     for exchange in transcript.exchanges:
-        lines += ["## You", "", exchange.prompt, ""]
+        lines += ["## You", "", exchange.prompt, "", *files_named(exchange)]
         for answer in exchange.sides:
             lines += [f"## {_who(exchange, answer)}", "", answer.text or f"({_missing(exchange, answer)})", ""]
     return "\n".join(lines)
+
+
+def files_named(exchange: Exchange) -> list[str]:
+    """A line that names what went with a prompt, and an empty one; nothing where nothing did."""
+    return [f"(with {', '.join(file.name for file in exchange.files)})", ""] if exchange.files else []
 
 
 def others_left_out(transcript: Transcript) -> str:

@@ -110,6 +110,13 @@ class Redactor:
         """`text` without this installation's own keys; what merely looks like one may be what somebody wrote."""
         return self._known.sub(MASK, text) if self._known is not None else text
 
+    def blotted(self, data: bytes) -> bytes:
+        """`data` with this installation's own keys overwritten: everything else stays in its place."""
+        if self._known is None:
+            return data
+        # Every byte is one character of Latin-1, and back.
+        return self._known.sub(lambda found: "*" * len(found[0]), data.decode("latin-1")).encode("latin-1")
+
     def clean(self, text: str) -> str:
         """`text` with every known key, and everything shaped like one, replaced by `[key]`."""
         if self._known is not None:

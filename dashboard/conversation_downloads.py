@@ -19,8 +19,10 @@ async def _document(_: Request) -> Response:
 
 
 async def _page(_: Request) -> Response:
-    transcripts = runtime.get_conductor().transfer.transcripts()
-    return _file(page(transcripts, "Conversations"), "conversations.html", "text/html; charset=utf-8")
+    transfer = runtime.get_conductor().transfer
+    return _file(
+        page(transfer.transcripts(), "Conversations", transfer.file), "conversations.html", "text/html; charset=utf-8"
+    )
 
 
 routes = [Route(JSON, _document, methods=["GET"]), Route(HTML, _page, methods=["GET"])]

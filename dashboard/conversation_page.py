@@ -1,103 +1,103 @@
-"""Conversations as a page that needs nothing else: no script, no file beside it, every text escaped.
+"""Conversations and comparisons as one page of HTML: of each the path that is shown, Markdown drawn, pictures in it.
 
-Prompts and answers stand as they were written, Markdown included. It prints well, and is dark where the reader's is.
+Who answers a blind comparison, what it took and cost is left out as long as the vote is awaited.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from html import escape
 
-from conductor_core.answers import Answer, Exchange, Transcript
+from conductor_core.answers import Answer, AttachedFile, Exchange, Transcript
+from conductor_core.attachments import TEXT
 from conductor_core.export import others_left_out
-from dashboard.components import facts, untrusted
+from conductor_core.store.records import Attachment
+from dashboard import comparison_files, html_page
+from dashboard.components import facts, merging, vote_bar
+from dashboard.components.numbers import size
 from dashboard.components.who import name_of, side_name
+from dashboard.html_page import line, lines, markdown
 
-_STYLE = """
-:root { color-scheme: light dark; }
-:root { --accent: #4F5BD5; --ground: #FFFFFF; --ink: #1B1D28; --quiet: #5E6272; --tint: #F1F2F7; }
-@media (prefers-color-scheme: dark) {
-  :root { --accent: #8B95F6; --ground: #14161F; --ink: #E8E9F0; --quiet: #A2A6B6; --tint: #20232F; }
-}
-* { box-sizing: border-box; }
-body { background: var(--ground); color: var(--ink); font: 16px/1.6 system-ui, sans-serif; margin: 0; }
-main { margin: 0 auto; max-width: 60rem; padding: 2rem 1.25rem 4rem; }
-article { margin: 0 auto; max-width: 47.5rem; padding-top: 1.5rem; }
-article.compare { max-width: none; }
-article + article { border-top: 1px solid var(--tint); margin-top: 3rem; }
-h1 { font-size: 1.6rem; line-height: 1.3; margin: 0; overflow-wrap: anywhere; }
-h2 { color: var(--accent); font-size: 0.95rem; margin: 0 0 0.25rem; }
-h2 small, .quiet { color: var(--quiet); font-size: 0.82rem; font-weight: 400; }
-section { margin-top: 1.5rem; min-width: 0; }
-.said { background: var(--tint); border-radius: 0.75rem; padding: 0.75rem 1rem; }
-.text { margin: 0; overflow-wrap: anywhere; unicode-bidi: plaintext; white-space: pre-wrap; }
-.facts { font-variant-numeric: tabular-nums; margin: 0.4rem 0 0; }
-.failure { border-left: 3px solid #C0392B; margin: 0.5rem 0 0; padding-left: 0.75rem; }
-.lanes { display: grid; gap: 0 1.5rem; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); }
-details { border-left: 3px solid var(--tint); color: var(--quiet); margin-bottom: 0.5rem; padding-left: 0.75rem; }
-summary { cursor: pointer; }
-@media print {
-  :root { --ground: #FFFFFF; --ink: #000000; --quiet: #444444; --tint: #EEEEEE; --accent: #000000; }
-  main { max-width: none; padding: 0; }
-  article { max-width: none; }
-  article + article { border: 0; break-before: page; margin: 0; }
-  h1, h2 { break-after: avoid; }
-}
-"""
-_HEAD = (
-    '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-    '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-)
+ReadFile = Callable[[str], Attachment | None]
+"""A file by its id; None when it is gone."""
 
 
-def page(transcripts: Iterable[Transcript], title: str) -> Iterator[str]:
-    """The page, piece by piece: of each conversation the path that is shown."""
-    yield f"{_HEAD}<title>{_line(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
-    for transcript in transcripts:
-        yield "\n".join(_conversation(transcript))
-    yield "</main>\n</body>\n</html>\n"
+def page(transcripts: Iterable[Transcript], title: str, file: ReadFile) -> Iterator[str]:
+    """The page, piece by piece; one picture is in memory at a time."""
+    return html_page.page(title, (piece for transcript in transcripts for piece in _conversation(transcript, file)))
 
 
-def _conversation(transcript: Transcript) -> Iterator[str]:
+def _conversation(transcript: Transcript, file: ReadFile) -> Iterator[str]:
     chat = transcript.conversation
+    compared = chat.kind == "compare"
     begun = datetime.fromtimestamp(chat.created_at / 1000, UTC)
     told = [f"{begun:%Y-%m-%d %H:%M} UTC", others_left_out(transcript)]
-    yield f'<article class="{escape(chat.kind)}">\n<h1 dir="auto">{_line(chat.title)}</h1>'
-    yield f'<p class="quiet">{" · ".join(filter(None, told))}</p>'
+    yield f'<article class="{escape(chat.kind)}">\n<h1 dir="auto">{line(chat.title)}</h1>\n'
+    yield f'<p class="quiet">{" · ".join(filter(None, told))}</p>\n'
     for exchange in transcript.exchanges:
-        yield f'<section class="said">\n<h2>You</h2>\n{_text(exchange.prompt)}\n</section>\n<div class="lanes">'
-        for answer in exchange.sides:
-            yield from _answer(exchange, answer, chat.kind)
-        yield "</div>"
+        yield f'<section class="said">\n<h2>You</h2>\n{markdown(exchange.prompt)}'
+        for attached in exchange.files:
+            yield from _file(attached, file)
+        yield '</section>\n<div class="lanes">\n'
+        for answer in comparison_files.shown(transcript, exchange) if compared else exchange.sides:
+            yield from _answer(exchange, answer, compared=compared)
+        yield "</div>\n"
+        for merge in exchange.merges:
+            yield from _merge(merge)
+        if compared:
+            yield html_page.table(comparison_files.rows(transcript, exchange))
+            yield f'<p class="quiet">{line(vote_bar.words(exchange))}</p>\n' if exchange.vote else ""
     yield "</article>\n"
 
 
-def _answer(exchange: Exchange, answer: Answer, kind: str) -> Iterator[str]:
-    if exchange.hidden:
-        who, model = exchange.side(answer.lane), ""
+def _file(attached: AttachedFile, file: ReadFile) -> Iterator[str]:
+    told = f"{line(attached.name)} · {size(attached.size)}"
+    found = file(attached.id) if attached.media_type != TEXT else None
+    if found:
+        yield from html_page.image(found.name, found.media_type, found.data, told)
     else:
-        who = side_name(exchange, answer) if kind == "compare" else name_of(answer.provider)
-        model = answer.model
-    yield f"<section>\n<h2>{_line(who)} <small>{_line(model)}</small></h2>"
+        yield f'<p class="quiet">{told}</p>\n'
+
+
+def _answer(exchange: Exchange, answer: Answer, *, compared: bool) -> Iterator[str]:
+    if exchange.hidden:
+        yield from _head(exchange.side(answer.lane), "")
+    else:
+        yield from _head(side_name(exchange, answer) if compared else name_of(answer.provider), answer.model)
     if answer.thinking:
-        yield f"<details><summary>{escape(facts.thinking(answer))}</summary>\n{_text(answer.thinking)}\n</details>"
+        summary = "Thinking" if exchange.hidden else escape(facts.thinking(answer))
+        yield f"<details><summary>{summary}</summary>\n{markdown(answer.thinking)}</details>\n"
+    yield from _said(answer, "This answer failed." if exchange.hidden else "")
+    if not exchange.hidden:
+        yield from _facts(answer)
+        if compared and (asked := comparison_files.asked(answer)):
+            yield f'<p class="quiet lines" dir="auto">{lines(asked)}</p>\n'
+    yield "</section>\n"
+
+
+def _merge(answer: Answer) -> Iterator[str]:
+    assert answer.merge
+    yield from _head(f"{merging.NAMES[answer.merge.kind]} · {name_of(answer.provider)}", answer.model)
+    yield from _said(answer)
+    yield from _facts(answer)
+    prompt = f'<div class="lines" dir="auto">{lines(answer.merge.prompt)}</div>'
+    yield f"<details><summary>The prompt used</summary>\n{prompt}\n</details>\n</section>\n"
+
+
+def _head(who: str, model: str) -> Iterator[str]:
+    yield f"<section>\n<h2>{line(who)} <small>{line(model)}</small></h2>\n"
+
+
+def _said(answer: Answer, failed: str = "") -> Iterator[str]:
     if answer.text:
-        yield _text(answer.text)
+        yield markdown(answer.text)
     elif not answer.failure:
-        yield '<p class="quiet">(empty answer)</p>'
+        yield '<p class="quiet">(empty answer)</p>\n'
     if answer.failure:
-        told = "This answer failed." if exchange.hidden else answer.failure.sentence
-        yield f'<p class="failure">{_line(told)}</p>'
-    if answer.latency_ms is not None and not exchange.hidden:
-        yield f'<p class="facts quiet">{escape(facts.line(answer))}</p>'
-    yield "</section>"
+        yield f'<p class="failure">{line(failed or answer.failure.sentence)}</p>\n'
 
 
-def _text(text: str) -> str:
-    return f'<div class="text" dir="auto">{escape(untrusted.revealed(text))}</div>'
-
-
-def _line(text: str) -> str:
-    return escape(untrusted.isolated(text))
+def _facts(answer: Answer) -> Iterator[str]:
+    if answer.latency_ms is not None:
+        yield f'<p class="facts quiet">{escape(facts.line(answer))}</p>\n'

@@ -478,6 +478,7 @@ class Store:
         said = [(m.id, m.conversation_id, m.conversation_id, m.content) for w in wholes for m in w.messages]
         row = (
             [_conversation_values(chat) for chat in chats],
+            [_attachment_row(file) for whole in wholes for file in whole.files],
             [(*_with_json(_message_row(message), _FACTS), self.copy) for w in wholes for message in w.messages],
             [(one.id, one.good, one.note, one.updated_at) for whole in wholes for one in whole.feedback.values()],
             [(chat.id, chat.id, chat.id, _title_words(chat.title, chat.tags)) for chat in chats],

@@ -151,6 +151,8 @@ class Statements:
         self.save_vote = self._once(votes)
         self.add = Together(
             self._once(conversations, without=("erase_at",)),
+            # One by one: they are large.
+            Statement(*self._once(attachments).texts),
             self._once(messages),
             self._once(feedback),
             self._finding(TITLE),

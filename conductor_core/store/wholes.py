@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Select, select, tuple_
 from conductor_core.errors import NotFound
 from conductor_core.metrics.call import Call
 from conductor_core.store.records import (
+    Attachment,
     Conversation,
     Feedback,
     StoredMessage,
@@ -25,7 +26,7 @@ from conductor_core.store.records import (
     message_from,
     vote_from,
 )
-from conductor_core.store.tables import calls, conversations, feedback, messages, votes
+from conductor_core.store.tables import attachments, calls, conversations, feedback, messages, votes
 
 if TYPE_CHECKING:
     from conductor_core.store.database import Store
@@ -39,13 +40,18 @@ _ASKED_AT_ONCE = 500
 @dataclass(slots=True)
 class Whole:
     """A conversation with all there is of it: messages as `Store.messages` orders them, votes by turn, its calls,
-    and feedback by the answer's id."""
+    and feedback by the answer's id.
+
+    Attributes:
+        files: of one that is to be added; of one that was read there are none, for they may not fit into memory.
+    """
 
     conversation: Conversation
     messages: list[StoredMessage] = field(default_factory=list)
     votes: list[Vote] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     feedback: dict[str, Feedback] = field(default_factory=dict)
+    files: list[Attachment] = field(default_factory=list)
 
 
 def one(store: Store, id: str) -> Whole:
@@ -85,6 +91,12 @@ def known_messages(store: Store, ids: Iterable[str]) -> set[str]:
     """Those of some ids that messages have here."""
     with store.reading() as connection:
         return {row[0] for row in _rows(connection, select(messages.c.id), messages.c.id, list(ids))}
+
+
+def known_files(store: Store, ids: Iterable[str]) -> set[str]:
+    """Those of some ids that files have here."""
+    with store.reading() as connection:
+        return {row[0] for row in _rows(connection, select(attachments.c.id), attachments.c.id, list(ids))}
 
 
 def _visible() -> Select[Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from conductor_core.models import MessageRole
 from conductor_core.transfer.foreign import Foreign, Node, moment, name_of, text_of
+from conductor_core.transfer.pictures import FILES, NOT_SHOWN
 
 _ROLES = {"user": MessageRole.USER, "assistant": MessageRole.ASSISTANT}
 _SHOWN = ("text", "multimodal_text")
@@ -57,17 +58,17 @@ def _node(id: str, told: dict[str, Any], left_out: Counter[str]) -> Node:
     else:
         node.role = role
         node.model = name_of(about.get("model_slug"))
-        node.text = _text(content, left_out)
+        node.text = _text(content, node, left_out)
         node.at = moment(message.get("create_time"))
         attached = about.get("attachments")
-        left_out["attached files"] += len(attached) if isinstance(attached, list) else 0
+        left_out[FILES] += len(attached) if isinstance(attached, list) else 0
     return node
 
 
-def _text(content: dict[str, Any], left_out: Counter[str]) -> str:
-    """The parts in words; a message of pictures only says so."""
+def _text(content: dict[str, Any], node: Node, left_out: Counter[str]) -> str:
+    """The parts in words, and the images that are there put aside; a message of images that are not says so."""
     parts = content.get("parts")
-    said, pictures = [], 0
+    said, missing = [], 0
     for part in parts if isinstance(parts, list) else []:
         if isinstance(part, str):
             said.append(text_of(part))
@@ -75,11 +76,12 @@ def _text(content: dict[str, Any], left_out: Counter[str]) -> str:
         kind = _object(part).get("content_type")
         if kind == _HEARD:
             said.append(text_of(part.get("text")))
-        pictures += kind == _PICTURE
+        if kind == _PICTURE:
+            url = part.get("asset_pointer")
+            missing += not node.takes(url, left_out)
         left_out["recordings"] += kind in _SOUND
-    left_out["images"] += pictures
     text = "\n\n".join(piece for piece in said if piece)
-    return text or ("(an image that was not imported)" if pictures else "")
+    return text or (NOT_SHOWN if missing and not node.images else "")
 
 
 def _thoughts(content: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ import re
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import orjson
@@ -20,14 +21,16 @@ from conductor_core.errors import InvalidRequest
 from conductor_core.text import clean_text
 
 MOST_BYTES = 100_000_000
-"""Of a file, and of what is unpacked from one."""
+"""Of a file that is read as a whole, and of what is unpacked from one."""
+
+MOST_BYTES_IN_LINES = 300_000_000
+"""Of one that is read line by line."""
 
 DEEPEST = 64
 """Levels of lists and objects inside what is kept as it is."""
 
 _MOST_DIRECTORY_BYTES = 8_000_000
 _LARGEST_INTEGER = 2**53
-_MEGABYTES = f"{MOST_BYTES // 1_000_000} MB"
 _WANTED = re.compile(r"(?:^|/)conversations(?:[-_]?\d{1,4})?\.json$")
 _BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, struct.error)
 
@@ -38,11 +41,30 @@ def contents(data: bytes) -> list[Any]:
     Raises:
         InvalidRequest: it is too large, too deep, damaged, or no JSON.
     """
-    if len(data) > MOST_BYTES:
-        _refuse(f"has {len(data) / 1e6:,.0f} MB; the limit is {_MEGABYTES}")
+    _check_size(data, MOST_BYTES)
     if not data[:4].startswith(b"PK"):
         return [_json(data)]
     return [_json(packed) for packed in _unpacked(data)]
+
+
+def lines(data: bytes, last: bytes) -> Iterator[Any]:
+    """The JSON values of a file that has one a line after its first line, and commas between them.
+
+    Args:
+        last: the line that ends it.
+
+    Raises:
+        InvalidRequest: it is too large, a line is no JSON, or it breaks off.
+    """
+    _check_size(data, MOST_BYTES_IN_LINES)
+    told = io.BytesIO(data)  # shares the bytes
+    told.readline()
+    for number, line in enumerate(told, 1):
+        value = line.strip().removesuffix(b",")
+        if value == last:
+            return
+        yield _json(value, number)
+    _refuse("breaks off: its last line is missing")
 
 
 def kept(value: Any, place: str, depth: int = 0) -> Any:
@@ -66,7 +88,12 @@ def kept(value: Any, place: str, depth: int = 0) -> Any:
     return {clean_text(name): kept(inner, place, depth + 1) for name, inner in value.items()}
 
 
-def _json(data: bytes) -> Any:
+def _check_size(data: bytes, most: int) -> None:
+    if len(data) > most:
+        _refuse(f"has {len(data) / 1e6:,.0f} MB; the limit is {most // 1_000_000} MB")
+
+
+def _json(data: bytes, lines_before: int = 0) -> Any:
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
@@ -79,7 +106,7 @@ def _json(data: bytes) -> Any:
     except UnicodeDecodeError:
         _refuse("is no text in UTF-8")
     except json.JSONDecodeError as error:
-        _refuse(f"is no JSON: {error.msg}, line {error.lineno}, column {error.colno}")
+        _refuse(f"is no JSON: {error.msg}, line {error.lineno + lines_before}, column {error.colno}")
     except ValueError:
         _refuse("holds a number that JSON does not have, or one of more than 4,300 digits")
 
@@ -120,7 +147,7 @@ def _members(archive: zipfile.ZipFile) -> list[bytes]:
             found.append(packed.read(left + 1))  # whatever size its directory tells
         left -= len(found[-1])
         if left < 0:
-            _refuse(f"unpacks to more than {_MEGABYTES}, the limit")
+            _refuse(f"unpacks to more than {MOST_BYTES // 1_000_000} MB, the limit")
     return found
 
 

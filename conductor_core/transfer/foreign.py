@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from itertools import count
 from typing import Any
 
+from conductor_core.attachments import noted
 from conductor_core.conversations import TAGS_AT_MOST
 from conductor_core.errors import InvalidRequest
 from conductor_core.kinds import LaneState
 from conductor_core.models import MessageRole
-from conductor_core.store.records import Conversation, StoredMessage
+from conductor_core.store.records import Attachment, Conversation, StoredMessage
 from conductor_core.store.wholes import Whole
 from conductor_core.text import clean_text, is_blank
+from conductor_core.transfer import pictures
 from conductor_core.transfer.file import MOST_BYTES
 from conductor_core.transfer.form import LAST_MOMENT, LONGEST_TEXT, MOST_MESSAGES, TITLE_AT_MOST
 from conductor_core.turns import LaneSetup
@@ -36,6 +39,7 @@ class Node:
     Attributes:
         role: None: it shows nothing, what follows it follows the one before.
         at: when it was written, UTC ms; 0: not known.
+        images: data URLs of those that are in the file.
     """
 
     id: str
@@ -45,6 +49,15 @@ class Node:
     thinking: str = ""
     model: str = ""
     at: int = 0
+    images: list[str] = field(default_factory=list)
+
+    def takes(self, url: Any, left_out: Counter[str]) -> bool:
+        """Keeps an image of this message when it is in its address and is somebody's prompt's; else it is counted."""
+        if self.role is MessageRole.USER and pictures.is_data(url):
+            self.images.append(url)
+            return True
+        left_out[pictures.IN_ANSWERS if pictures.is_data(url) else pictures.ELSEWHERE] += 1
+        return False
 
 
 @dataclass(slots=True)
@@ -103,6 +116,7 @@ class _Grown:
     messages: list[StoredMessage] = field(default_factory=list)
     of_node: dict[str, StoredMessage] = field(default_factory=dict)
     versions: Counter[str] = field(default_factory=Counter)
+    files: list[Attachment] = field(default_factory=list)
     turns: int = 0
     characters: int = 0
 
@@ -133,7 +147,7 @@ def whole_of(told: Foreign, left_out: Counter[str]) -> Whole | None:
         tags=sorted(checked_tags(told.tags[:TAGS_AT_MOST], most=TAGS_AT_MOST, of="conversation")),
     )
     grown.messages.sort(key=lambda message: (message.turn, message.role != "user", message.version))
-    return Whole(made, grown.messages)
+    return Whole(made, grown.messages, files=grown.files)
 
 
 def moment(value: Any, per_second: int = 1) -> int:
@@ -186,7 +200,7 @@ def _taken(
 ) -> _Step:
     """What stands before the node's children."""
     if node.role is MessageRole.USER:
-        prompt = _prompt(told, grown, step, node, conversation_id)
+        prompt = _prompt(told, grown, step, node, conversation_id, left_out)
         return _Step(node.id, prompt, prompt)
     if node.role is None and not node.thinking:
         return step
@@ -212,7 +226,12 @@ def _is_gone_on_with(told: Foreign, node: Node) -> bool:
     return False
 
 
-def _prompt(told: Foreign, grown: _Grown, step: _Step, node: Node, conversation_id: str) -> StoredMessage:
+def _prompt(
+    told: Foreign, grown: _Grown, step: _Step, node: Node, conversation_id: str, left_out: Counter[str]
+) -> StoredMessage:
+    ids = (_id(told.source, told.id, node.id, str(number)) for number in count())
+    files = pictures.attached(node.images, ids, left_out)
+    grown.files += [replace(file, conversation_id=conversation_id) for file in files]
     made = StoredMessage(
         id=_id(told.source, told.id, node.id),
         conversation_id=conversation_id,
@@ -220,15 +239,21 @@ def _prompt(told: Foreign, grown: _Grown, step: _Step, node: Node, conversation_
         lane=0,
         version=0,
         role=MessageRole.USER,
-        content=_bounded(node.text, told.place),
+        content=_bounded(node.text or _shown_for(node, files), told.place),
         thinking="",
         state=LaneState.DONE,
-        facts={},
+        facts={"files": [noted(file) for file in files]} if files else {},
         created_at=node.at or told.created_at,
         parent=step.parent.id if step.parent else None,
     )
     grown.turns += 1
     return _added(grown, node, made)
+
+
+def _shown_for(node: Node, files: Sequence[Attachment]) -> str:
+    if files:
+        return pictures.SHOWN
+    return pictures.NOT_SHOWN if node.images else ""
 
 
 def _answer(

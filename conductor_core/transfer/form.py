@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from conductor_core.attachments import FILE_BYTES, MOST_FILES, NAME_CHARACTERS
 from conductor_core.branches import FIRST_MERGE
 from conductor_core.conversations import TAGS_AT_MOST
 from conductor_core.errors import InvalidRequest
@@ -115,6 +116,7 @@ class _Facts(_Open):
     figures: _Figures | None = None
     receipt: _Receipt | None = None
     merge: _Merge | None = None
+    files: list[_Id] = Field(default=[], max_length=MOST_FILES)
 
 
 class _Settings(_Open):
@@ -122,9 +124,9 @@ class _Settings(_Open):
 
 
 def _facts(facts: dict[str, Any]) -> dict[str, Any]:
-    """Checked and kept as it is: what a later version added stays in it, but for files, which are not taken along."""
+    """Checked and kept as it is: what a later version added stays in it."""
     _Facts.model_validate(facts)
-    return {name: fact for name, fact in facts.items() if name != "files"}
+    return facts
 
 
 def _settings(settings: dict[str, Any]) -> dict[str, Any]:
@@ -170,6 +172,24 @@ class MessageForm(_Form):
             raise ValueError(f"state must be one that has ended, not {self.state}")
         if self.feedback and self.role is not MessageRole.ASSISTANT:
             raise ValueError("feedback must be on an answer")
+        if self.facts.get("files") and self.role is not MessageRole.USER:
+            raise ValueError("files must go with a prompt")
+        return self
+
+
+class FileForm(_Form):
+    """One file that goes with messages; `data` is base64."""
+
+    id: _Id
+    name: Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS)]
+    media_type: Literal["text/plain", "image/png", "image/jpeg", "image/gif", "image/webp"]
+    data: Annotated[str, Field(max_length=FILE_BYTES * 4 // 3 + 4)] | None = None
+    same_as: _Id | None = None
+
+    @model_validator(mode="after")
+    def _has_one_content(self) -> Self:
+        if (self.data is None) == (self.same_as is None):
+            raise ValueError("must have either data or same_as")
         return self
 
 

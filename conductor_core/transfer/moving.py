@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from conductor_core.answers import Transcript, exchanges_of
+from conductor_core.attachments import TEXT
 from conductor_core.branches import Tree
 from conductor_core.errors import InvalidRequest, StoreError
 from conductor_core.redaction import Redactor
 from conductor_core.store import wholes
 from conductor_core.store.database import Store
+from conductor_core.store.records import Attachment
 from conductor_core.store.wholes import Whole
 from conductor_core.transfer.document import document
+from conductor_core.transfer.masking import masked
 from conductor_core.transfer.reading import Brought, read
 
 SAVE_SECONDS = 300.0
@@ -25,7 +28,7 @@ class Report:
     """What became of a file.
 
     Attributes:
-        conversations, messages: that are new here.
+        conversations, messages, files: that are new here.
         already: conversations of it that were here already; those were left as they are.
         left_out: what could not be taken over, and how many of each.
     """
@@ -34,6 +37,7 @@ class Report:
     messages: int
     already: int
     left_out: Mapping[str, int]
+    files: int = 0
 
 
 class Transfer:
@@ -49,11 +53,11 @@ class Transfer:
         Raises:
             NotFound: no such conversation.
         """
-        return b"".join(document([wholes.one(self._store, conversation_id)], self._redactor.without_known))
+        return b"".join(self._document([wholes.one(self._store, conversation_id)]))
 
     def all(self) -> Iterator[bytes]:
-        """Every conversation as our own document, piece by piece; a few are in memory at a time."""
-        return document(wholes.every(self._store), self._redactor.without_known)
+        """Every conversation as our own document, piece by piece; a few, or a file, are in memory at a time."""
+        return self._document(wholes.every(self._store))
 
     def transcripts(self) -> Iterator[Transcript]:
         """Every conversation along the path that is shown."""
@@ -62,7 +66,24 @@ class Transfer:
             votes = {vote.turn: vote for vote in whole.votes if vote.turn is not None}
             path = tuple(tree.path())
             exchanges = exchanges_of(path, tree, whole.calls, votes, whole.feedback)
-            yield Transcript(whole.conversation, exchanges, branches=tree.branches, path=path)
+            yield self.masked(Transcript(whole.conversation, exchanges, branches=tree.branches, path=path))
+
+    def masked(self, transcript: Transcript) -> Transcript:
+        """A conversation as it may go out, where it is not read by us again: without keys of ours."""
+        mask = self._redactor.without_known
+        return replace(
+            transcript,
+            conversation=masked(transcript.conversation, mask),
+            exchanges=masked(transcript.exchanges, mask),
+        )
+
+    def file(self, id: str) -> Attachment | None:
+        """A file that goes with a message, as it may go out; None when it is gone."""
+        for found in self._store.attachments([id]):
+            mask, is_text = self._redactor.without_known, found.media_type == TEXT
+            data = mask(found.data.decode()).encode() if is_text else self._redactor.blotted(found.data)
+            return replace(found, name=mask(found.name), data=data)
+        return None
 
     async def bring(self, data: bytes) -> Report:
         """Adds the conversations of a file, all that are new or none; the same file again adds nothing.
@@ -86,7 +107,11 @@ class Transfer:
             sum(len(whole.messages) for whole in new),
             len(brought.wholes) - len(new),
             dict(+brought.left_out),
+            sum(len(whole.files) for whole in new),
         )
+
+    def _document(self, told: Iterable[Whole]) -> Iterator[bytes]:
+        return document(told, self._redactor.without_known, self.file)
 
     def _new(self, brought: Brought) -> list[Whole]:
         here = wholes.known(self._store, [whole.conversation.id for whole in brought.wholes])
@@ -96,4 +121,7 @@ class Transfer:
             raise InvalidRequest(
                 f"messages: the id {min(taken)} is that of a message of another conversation here.", "messages"
             )
+        held = wholes.known_files(self._store, [file.id for whole in new for file in whole.files])
+        if held:
+            raise InvalidRequest(f"files: the id {min(held)} is that of a file of another conversation here.", "files")
         return new

@@ -8,6 +8,7 @@ from typing import Any
 
 from conductor_core.models import MessageRole
 from conductor_core.transfer.foreign import Foreign, Node, moment, name_of, text_of
+from conductor_core.transfer.pictures import FILES, NOT_SHOWN
 
 _ROLES = {"user": MessageRole.USER, "assistant": MessageRole.ASSISTANT}
 _OPENING = re.compile(r'<details\b[^<>]{0,300}\btype="reasoning"[^<>]{0,300}>', re.IGNORECASE)
@@ -55,12 +56,15 @@ def _node(id: str, told: dict[str, Any], left_out: Counter[str]) -> Node:
     node.text, node.thinking = _parted(text) if node.role is MessageRole.ASSISTANT else (text, "")
     node.model = name_of(told.get("model"))
     node.at = _moment(told.get("timestamp"))
+    missing = 0
     files = told.get("files")
-    kinds = [file.get("type") for file in files if isinstance(file, dict)] if isinstance(files, list) else []
-    left_out["images"] += kinds.count("image")
-    left_out["attached files"] += len(kinds) - kinds.count("image")
-    if not node.text and "image" in kinds:
-        node.text = "(an image that was not imported)"
+    for file in files if isinstance(files, list) else []:
+        if isinstance(file, dict) and file.get("type") == "image":
+            missing += not node.takes(file.get("url"), left_out)
+        else:
+            left_out[FILES] += isinstance(file, dict)
+    if not node.text and missing and not node.images:
+        node.text = NOT_SHOWN
     return node
 
 

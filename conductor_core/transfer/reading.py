@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -12,13 +13,22 @@ from pydantic import ValidationError
 from conductor_core.errors import InvalidRequest
 from conductor_core.store.wholes import Whole
 from conductor_core.transfer import chatgpt, foreign, open_webui
-from conductor_core.transfer.document import FORMAT, VERSION, whole_of
-from conductor_core.transfer.file import MOST_BYTES, contents, kept
+from conductor_core.transfer.document import FORMAT, LAST_LINE, VERSION, WITHOUT_FILES, whole_of
+from conductor_core.transfer.file import MOST_BYTES, contents, kept, lines
+from conductor_core.transfer.files import ReadFiles
 from conductor_core.transfer.form import ConversationForm, check_tree
 
 MOST_CONVERSATIONS = 20_000
 MOST_MESSAGES = 500_000
 """Of one file."""
+
+_LONGEST_HEAD = 200
+_HEAD = re.compile(
+    rb'\{"format":"'
+    + re.escape(FORMAT).encode()
+    + rb'","version":(\d{1,9}),"exported_at":"[^"]{0,40}","conversations":\[\r?\n'
+)
+"""The first line of our own document as it is written."""
 
 _Read = Callable[[dict[str, Any], str, Counter[str]], foreign.Foreign]
 _PROGRAMS: Sequence[tuple[Callable[[Any], bool], _Read]] = (
@@ -46,35 +56,62 @@ def read(data: bytes) -> Brought:
         InvalidRequest: names the field and the bound, or says that this is no such file.
     """
     brought = Brought()
+    files = ReadFiles()
+    if head := _HEAD.match(data[:_LONGEST_HEAD]):
+        # As it was exported: a conversation is in memory at a time, besides what becomes of it.
+        brought.wholes = _own(int(head[1]), lines(data, LAST_LINE), files)
+        _check(brought.wholes)
+        return brought
     for value in contents(data):
         if isinstance(value, dict) and value.get("format") == FORMAT:
-            brought.wholes += _own(value)
+            told = value.get("conversations")
+            if not isinstance(told, list):
+                raise InvalidRequest("conversations: must be a list.", "conversations")
+            brought.wholes += _own(value.get("version"), told, files)
         else:
             _add_foreign(brought, value)
     _check(brought.wholes)
     return brought
 
 
-def _own(value: dict[str, Any]) -> list[Whole]:
-    if value.get("version") != VERSION:
+def _own(version: Any, told: Iterable[Any], files: ReadFiles) -> list[Whole]:
+    if version not in (WITHOUT_FILES, VERSION) or isinstance(version, bool):
         raise InvalidRequest(
-            f"version: this Conductor reads version {VERSION} of its own files, and no other.", "version"
+            f"version: this Conductor reads versions {WITHOUT_FILES} to {VERSION} of its own files, and no other.",
+            "version",
         )
-    told = value.get("conversations")
-    if not isinstance(told, list):
-        raise InvalidRequest("conversations: must be a list.", "conversations")
-    _check_count(told)
-    return [_own_one(one, f"conversations.{number}") for number, one in enumerate(told)]
+    found: list[Whole] = []
+    for number, one in enumerate(told):
+        if number >= MOST_CONVERSATIONS:
+            raise InvalidRequest(
+                f"conversations: the file has more than {MOST_CONVERSATIONS:,}, the limit.", "conversations"
+            )
+        found.append(_own_one(one, f"conversations.{number}", version, files))
+    return found
 
 
-def _own_one(value: Any, place: str) -> Whole:
+def _own_one(value: Any, place: str, version: int, files: ReadFiles) -> Whole:
+    attached: Any = []
+    if version == WITHOUT_FILES:
+        _forget_files(value)
+    elif isinstance(value, dict):
+        attached = value.pop("files", [])
     try:
         form = ConversationForm.model_validate(kept(value, place))
     except ValidationError as error:
         refusal = InvalidRequest.from_validation(error)
         raise InvalidRequest(f"{place}.{refusal}", f"{place}.{refusal.field}") from error
     check_tree(form, place)
-    return whole_of(form)
+    return whole_of(form, files.take(attached, form, place))
+
+
+def _forget_files(value: Any) -> None:
+    """Nothing of a file was in the first version but, where somebody put it there, its name."""
+    messages = value.get("messages") if isinstance(value, dict) else None
+    for message in messages if isinstance(messages, list) else ():
+        facts = message.get("facts") if isinstance(message, dict) else None
+        if isinstance(facts, dict):
+            facts.pop("files", None)
 
 
 def _add_foreign(brought: Brought, value: Any) -> None:

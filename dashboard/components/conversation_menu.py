@@ -73,14 +73,14 @@ def _exports(transcript: Transcript) -> None:
 
 
 def _markdown(transcript: Transcript) -> str:
-    compared = transcript.conversation.kind == "compare"
-    return comparison_files.as_markdown(transcript) if compared else as_markdown(transcript)
+    told = runtime.get_conductor().transfer.masked(transcript)
+    return comparison_files.as_markdown(told) if told.conversation.kind == "compare" else as_markdown(told)
 
 
-def _html(transcript: Transcript) -> str | bytes:
-    if transcript.conversation.kind == "compare":
-        return comparison_files.as_html(transcript)
-    return "".join(page([transcript], transcript.conversation.title))
+def _html(transcript: Transcript) -> str:
+    transfer = runtime.get_conductor().transfer
+    told = transfer.masked(transcript)
+    return "".join(page([told], told.conversation.title, transfer.file))
 
 
 def of_row(conversation: Conversation) -> None:

@@ -170,7 +170,7 @@ class _Line:
         target = _TARGET.match(self._line, end)
         if bracket.is_image:
             return self._image(bracket.place, target, end)
-        if target and _is_allowed(target["url"].strip("<>")):
+        if target and is_allowed(target["url"].strip("<>")):
             self._link(bracket.place, target["url"].strip("<>"))
             return target.end()
         # A bracket with a target we won't follow is text; a lone one, as in `a[0]`, is anyway.
@@ -247,7 +247,8 @@ def _broken_up(code: str) -> str:
     return code.replace("![", r"!\[").replace("](", r"]\(")
 
 
-def _is_allowed(url: str) -> bool:
+def is_allowed(url: str) -> bool:
+    """Whether a link may lead there: http and https with a host, and mailto."""
     scheme, colon, rest = url.partition(":")
     if not colon or scheme.lower() not in _LINK_SCHEMES:
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from conductor_core.transfer.file import MOST_BYTES
+from conductor_core.transfer.file import MOST_BYTES_IN_LINES
 from conductor_core.transfer.moving import Report
 from dashboard import state, transfer_actions
 from dashboard.components import numbers, untrusted
@@ -22,30 +22,31 @@ def conversations() -> None:
         with st.container(border=True, height="stretch", gap="small"):
             st.html(_LINKS)
             st.caption(
-                "JSON holds everything, also branches, and can be imported again, here or elsewhere; of a blind "
-                "comparison it tells who answered. HTML is for reading and printing. Files that went with messages "
-                "stay here."
+                "JSON holds everything, also branches and files, and can be imported again, here or elsewhere; of a "
+                "blind comparison it tells who answered. HTML is for reading and printing, with its pictures in it."
             )
         with st.container(border=True, height="stretch", gap="small"):
             _import()
 
 
 def words(report: Report) -> str:
-    """`Imported 12 conversations with 96 messages. 3 were here already and stay as they are.`"""
+    """`Imported 12 conversations with 96 messages and 2 files. 3 were here already and stay as they are.`"""
     if not report.conversations:
         some = f"All {numbers.count(report.already)} conversations of this file are here already."
         one = "The conversation of this file is here already." if report.already == 1 else some
         return f"{one} Nothing was changed." if report.already else "There is no conversation in this file."
-    told = f"Imported {_counted(report.conversations, 'conversation')} with {_counted(report.messages, 'message')}."
+    files = f" and {_counted(report.files, 'file')}" if report.files else ""
+    messages = _counted(report.messages, "message")
+    told = f"Imported {_counted(report.conversations, 'conversation')} with {messages}{files}."
     if report.already:
         told += f" {numbers.count(report.already)} of the file were here already and stay as they are."
     return told
 
 
 def left_out(report: Report) -> str:
-    """`Left out, because there is no place for them here: images (3), steps of tools (1).`; empty when nothing was."""
+    """`Left out: images that are not in the file (3), steps of tools (1).`; empty when nothing was."""
     kinds = [f"{kind} ({numbers.count(number)})" for kind, number in sorted(report.left_out.items())]
-    return f"Left out, because there is no place for them here: {', '.join(kinds)}." if kinds else ""
+    return f"Left out: {', '.join(kinds)}." if kinds else ""
 
 
 def _import() -> None:
@@ -54,7 +55,7 @@ def _import() -> None:
         "Import conversations",
         type=["json", "zip"],
         key=f"import-{settings.imports}",
-        max_upload_size=MOST_BYTES // 1_000_000,
+        max_upload_size=MOST_BYTES_IN_LINES // 1_000_000,
         help="What Conductor exported as JSON, ChatGPT's export (its zip or conversations.json), or Open WebUI's.",
     )
     if file is not None:
