@@ -114,8 +114,8 @@ class Redactor:
         """`data` with this installation's own keys overwritten: everything else stays in its place."""
         if self._known is None:
             return data
-        # Every byte is one character of Latin-1, and back.
-        return self._known.sub(lambda found: "*" * len(found[0]), data.decode("latin-1")).encode("latin-1")
+        text = data.decode(errors="surrogateescape")  # any bytes, and back
+        return self._known.sub(_stars, text).encode(errors="surrogateescape")
 
     def clean(self, text: str) -> str:
         """`text` with every known key, and everything shaped like one, replaced by `[key]`."""
@@ -127,6 +127,10 @@ class Redactor:
             if any(sign in text for sign in signs):
                 text = place.sub(rf"\g<1>{MASK}", text)
         return _VENDOR_KEY.sub(MASK, text) if _has_sign(text) else text
+
+
+def _stars(found: re.Match[str]) -> str:
+    return "*" * len(found[0].encode(errors="surrogateescape"))
 
 
 def looks_like_key(text: str) -> str | None:

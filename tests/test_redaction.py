@@ -52,6 +52,14 @@ def test_base64_around_a_key_hides_nothing(key: str, before: bytes, after: bytes
     assert "[key]" in cleaned
 
 
+@given(st.binary(max_size=40), st.binary(max_size=40))
+def test_a_key_in_any_bytes_is_overwritten(before: bytes, after: bytes) -> None:
+    """What is around it stays where it is, to the byte."""
+    key = KEY.encode()
+    assert _knowing(KEY).blotted(before + key + after) == before + b"*" * len(key) + after
+    assert Redactor().blotted(before + key + after) == before + key + after
+
+
 @pytest.mark.parametrize(
     "key",
     [

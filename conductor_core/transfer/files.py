@@ -60,7 +60,9 @@ class ReadFiles:
             raise InvalidRequest(f"{place}.files: must be a list.", f"{place}.files")
         if len(self._data) + len(told) > MOST_FILES:
             raise InvalidRequest(f"files: the file has more than {MOST_FILES:,}, the limit.", "files")
-        named = {id: number for number, message in enumerate(form.messages, 1) for id in message.facts.get("files", ())}
+        named: dict[str, int] = {}
+        for number, message in enumerate(form.messages, 1):
+            named |= {id: named.get(id, number) for id in message.facts.get("files", ())}
         found: dict[str, Attachment] = {}
         told.reverse()
         for number in range(len(told)):

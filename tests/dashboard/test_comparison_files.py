@@ -11,7 +11,8 @@ from conductor_core.answers import Answer, Exchange, Failure, Merge, Transcript
 from conductor_core.kinds import CostKind, FinishReason, LaneState, MergeKind
 from conductor_core.store.records import Conversation
 from conductor_core.turns import LaneSetup
-from dashboard.comparison_files import as_html, as_markdown
+from dashboard.comparison_files import as_markdown
+from dashboard.conversation_page import page
 from tests.dashboard.app_pages.pages import Install
 
 EVIL = '<script>alert(1)</script><img src="http://evil.example/x" onerror="x">&amp;"\'</div>'
@@ -72,26 +73,31 @@ class Tags(HTMLParser):
         self.text += data
 
 
+def as_html(transcript: Transcript) -> str:
+    return "".join(page([transcript], transcript.conversation.title, lambda _: None))
+
+
 def test_a_page_holds_everything_and_nothing_alive(told: Transcript) -> None:
-    """All texts are there to the letter, as text; no script, image, link or address; a policy that forbids them."""
+    """All that Markdown has, with the texts drawn; no script, image, link or address; a policy that forbids them."""
     page = Tags(as_html(told))
     assert {"script", "img", "a", "iframe", "link", "object", "form", "b"}.isdisjoint(page.tags)
     assert {"src", "href", "onerror", "style"}.isdisjoint(name for name, _ in page.attributes)
-    assert page.text.count(EVIL) == 4  # title, heading, prompt, answer
-    assert ("content", "default-src 'none'; style-src 'unsafe-inline'") in page.attributes
-    for words in (
-        "2 · Anthropic · c|d",
-        "(Anthropic refused the key.)",
-        "1 · OpenAI · gpt-4.1-mini",
+    words = " ".join(page.text.split())
+    assert words.count("<script>alert(1)</script><img src=") == 4  # title, heading, prompt, answer
+    assert ("http-equiv", "Content-Security-Policy") in page.attributes
+    for said in (
+        "2 · Anthropic c|d",
+        "Anthropic refused the key.",
+        "1 · OpenAI gpt-4.1-mini",
         "0.42 s first · 84 tok/s · 31 → 118 · $0.0004 · 1.9 s",
         "Temperature 0.2 · max tokens 1,000 · seed 7",
         "System prompt: Be <b>brief</b>.",
-        "Fused · OpenAI · gpt-4.1-mini",
-        "The prompt used:\nBelow are\nanswers.",
+        "Fused · OpenAI gpt-4.1-mini",
+        "The prompt used Below are answers.",
         "$0.0004 reported",
     ):
-        assert words in page.text
-    assert page.text.index("2 · Anthropic") < page.text.index("1 · OpenAI")
+        assert said in words
+    assert words.index("2 · Anthropic") < words.index("1 · OpenAI")
 
 
 def test_markdown_keeps_texts_as_they_were_written(told: Transcript) -> None:
@@ -110,8 +116,8 @@ def test_nothing_is_told_before_a_blind_vote(install: Install) -> None:
     install()
     failed = answer(1, "", provider="anthropic", model="claude", failure=Failure("Anthropic refused the key."))
     hidden = transcript(Exchange(0, "Why?", "p", 0, (answer(0, "So."), failed), order=(1, 0)))
-    for written in (as_markdown(hidden), as_html(hidden)):
+    for written, failure in ((as_markdown(hidden), "(this answer failed)"), (as_html(hidden), "This answer failed.")):
         for word in ("openai", "anthropic", "gpt", "claude", "tok/s", "0.42 s", "temperature", "brief"):
             assert word not in written.lower()
-        assert "(this answer failed)" in written
+        assert failure in written
         assert "So." in written

@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Dialog, Page, Request, sync_playwright
 
+from conductor_core.answers import Answer, AttachedFile, Exchange, Merge, Transcript
+from conductor_core.kinds import LaneState, MergeKind
+from conductor_core.store.records import Attachment, Conversation
+from conductor_core.turns import LaneSetup
+from dashboard.conversation_page import page
 from scripts.browser import executable, launch_arguments
+from tests.e2e.nasty_texts import texts
+from tests.files import PNG
 from tests.serving import free_port, serving, streamlit_run
 
 pytestmark = pytest.mark.e2e
@@ -97,6 +104,50 @@ def test_nothing_is_fetched_and_nothing_runs(tmp_path: Path) -> None:
     assert ":red[Session expired]" in words
     assert all(str(link).startswith(("http://", "https://", "mailto:", "#")) for link in links)
     assert "page_failed" not in log
+
+
+def _export(host: str) -> str:
+    """A comparison with everything nasty in its title, prompt, answers and a merge, and with a picture."""
+    nasty = texts(host)
+    answers = [
+        Answer(f"a{lane}", lane, "auto", label, LaneState.DONE, "\n\n".join(nasty), thinking=nasty[4], latency_ms=1.0)
+        for lane, label in enumerate(nasty[:2])
+    ]
+    merge = Answer("m", 1000, "auto", "", LaneState.DONE, nasty[4], merge=Merge(MergeKind.FUSE, "\n".join(nasty[:20])))
+    picture = AttachedFile("f", nasty[4], "image/png", len(PNG))
+    exchange = Exchange(0, "\n\n".join(nasty), "p", 0, tuple(answers), files=(picture,), merges=(merge,))
+    settings = {"lanes": [LaneSetup().model_dump()] * 2}
+    transcript = Transcript(Conversation("c", "compare", nasty[4], settings, 0, 0), (exchange,))
+    file = Attachment("f", "c", picture.name, "image/png", PNG)
+    return "".join(page([transcript], nasty[4], lambda _: file))
+
+
+def test_an_exported_page_fetches_and_runs_nothing(tmp_path: Path) -> None:
+    """Opened from the disk: no request leaves, its picture is in it, and its policy lets in its own style alone."""
+    with _beacon() as (host, asked), _browser_page() as opened:
+        exported = tmp_path / "export.html"
+        exported.write_text(_export(host), encoding="utf-8")
+        told: list[str] = []
+
+        def note(request: Request) -> None:
+            if not request.url.startswith(("file:", "data:")):
+                told.append(request.url)
+
+        opened.on("dialog", lambda dialog: told.append(dialog.message))
+        opened.on("console", lambda message: told.append(message.text))
+        opened.on("request", note)
+        opened.goto(exported.as_uri())
+        opened.wait_for_load_state("networkidle")
+        grounds = set()
+        for scheme in ("light", "dark"):
+            opened.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+            grounds.add(opened.locator("pre").first.evaluate("one => getComputedStyle(one).backgroundColor"))
+        picture = opened.locator("img")
+        assert picture.evaluate_all("all => all.map(one => one.naturalWidth)") == [1]
+        links = [link.get_attribute("href") for link in opened.locator("a[href]").all()]
+    assert (asked, told) == ([], [])
+    assert grounds == {"rgb(244, 245, 248)", "rgb(30, 32, 40)"}
+    assert all(str(link).startswith(("http://", "https://", "mailto:")) for link in links)
 
 
 def _is_elsewhere(url: str, port: int) -> bool:

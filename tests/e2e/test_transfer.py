@@ -62,7 +62,7 @@ def test_an_export_comes_in_and_goes_out(simulated: Simulated, browser: BrowserC
     with page.expect_download() as drawn:
         page.get_by_role("button", name="Export as HTML").click()
     text = drawn.value.path().read_text(encoding="utf-8")
-    assert "**1,233 km.** &lt;b&gt;Long.&lt;/b&gt;" in text
+    assert "<strong>1,233 km.</strong> &lt;b&gt;Long.&lt;/b&gt;" in text
     page.close()
 
     page = browser.new_page()

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conductor_core.attachments import File
+from conductor_core.attachments import File, noted
+from conductor_core.branches import files_of
 from conductor_core.conductor import Conductor
 from conductor_core.errors import InvalidRequest
 from conductor_core.kinds import LaneState, MergeKind, Verdict
@@ -24,10 +25,12 @@ from conductor_core.transfer.document import document
 from conductor_core.transfer.moving import Transfer
 from conductor_core.transfer.reading import read
 from conductor_core.turns import LaneSetup
+from tests.files import PNG, pdf
 from tests.installation import KEY, installation
 from tests.store.rows import answer, conversation, message
 from tests.upstream import Upstream
 
+PDF = pdf("Rivers run", "to the sea")
 SETTINGS: dict[str, Any] = {"lanes": [LaneSetup().model_dump()]}
 
 
@@ -38,10 +41,10 @@ async def conductor(tmp_path: Path) -> AsyncIterator[Conductor]:
 
 
 async def lived(conductor: Conductor) -> None:
-    """A pinned chat with branches, a failure and a thought, a comparison with vote and merge, a blind one without."""
+    """A pinned chat with branches, a failure, a thought, files and a fork; a comparison with a vote, one without."""
     conversations = conductor.conversations
     openai = LaneSetup(provider="openai", model="any")
-    turn = await conversations.start_turn("First\n\n# مرحبا", [openai])
+    turn = await conversations.start_turn("First\n\n# مرحبا", [openai], files=[File("a.png", PNG), File("b.pdf", PDF)])
     await turn.wait()
     chat = turn.conversation_id
     for text, model in (("Second", "any-thinking"), ("Third", "any-status-500")):
@@ -60,6 +63,7 @@ async def lived(conductor: Conductor) -> None:
         if verdict:
             await conductor.vote(turn.conversation_id, 0, verdict, tags=["code"])
             await (await conductor.comparisons.merge(turn.conversation_id, 0, MergeKind.FUSE, openai)).wait()
+    await conversations.fork(chat, conversations.transcript(chat).exchanges[0].answers[0].id)
     await conductor.store.pin(chat, True)
 
 
@@ -75,25 +79,19 @@ async def test_a_round_trip_changes_nothing(conductor: Conductor, store: Store) 
     exported = b"".join(conductor.transfer.all())
     other = Transfer(store, Redactor())
     report = await other.bring(exported)
-    assert (report.conversations, report.already, dict(report.left_out)) == (3, 0, {})
+    assert (report.conversations, report.already, report.files, dict(report.left_out)) == (4, 0, 4, {})
     again = b"".join(other.all())
     assert without_date(again) == without_date(exported)
     told = orjson.loads(exported)["conversations"]
     assert report.messages == sum(len(one["messages"]) for one in told)
     assert [hit.conversation.kind for hit in store.search("which", "compare")] == ["compare"] * 4
     assert len(store.votes()) == 1
-    assert [chat.pinned for chat in store.conversations("chat")] == [True]
-
-
-async def test_files_are_not_taken_along(conductor: Conductor, store: Store) -> None:
-    """A conversation comes without them, and says so nowhere wrongly: no file is named that is not there."""
-    files = [File("notes.txt", b"Rivers run")]
-    turn = await conductor.conversations.start_turn("Look", [LaneSetup(provider="openai", model="any")], files=files)
-    await turn.wait()
-    exported = conductor.transfer.whole(turn.conversation_id)
-    assert b"notes.txt" not in exported
-    await Transfer(store, Redactor()).bring(exported)
-    assert store.messages(turn.conversation_id)[0].content == "Look"
+    assert [chat.pinned for chat in store.conversations("chat")] == [True, False]
+    for chat in store.conversations("chat"):
+        [asked, *_] = [one for one in store.messages(chat.id) if one.facts.get("files")]
+        kept = store.attachments(files_of(asked))
+        assert [(one.name, one.data) for one in kept] == [("a.png", PNG), ("b.pdf", b"Rivers run\nto the sea\n")]
+        assert asked.facts["files"] == [noted(one) for one in kept]
 
 
 async def test_the_same_file_again_adds_nothing(conductor: Conductor, store: Store) -> None:
@@ -102,11 +100,11 @@ async def test_the_same_file_again_adds_nothing(conductor: Conductor, store: Sto
     exported = b"".join(conductor.transfer.all())
     other = Transfer(store, Redactor())
     await other.bring(exported)
-    [chat] = store.conversations("chat")
+    chat = store.conversations("chat")[0]
     await store.rename(chat.id, "Another title")
     await store.delete(store.conversations("compare")[0].id)
     report = await other.bring(exported)
-    assert (report.conversations, report.already) == (1, 2)
+    assert (report.conversations, report.already) == (1, 3)
     assert store.conversation(chat.id).title == "Another title"
     assert (await other.bring(exported)).conversations == 0
     assert len(store.votes()) == len([vote for vote in store.votes() if vote.conversation_id]) == 1
@@ -115,7 +113,7 @@ async def test_the_same_file_again_adds_nothing(conductor: Conductor, store: Sto
 async def test_one_conversation_is_a_document_too(conductor: Conductor, store: Store) -> None:
     """With the facts of its answers: who, how fast, at what price."""
     await lived(conductor)
-    [chat] = conductor.store.conversations("chat")
+    chat = conductor.store.conversations("chat")[0]
     exported = conductor.transfer.whole(chat.id)
     assert (await Transfer(store, Redactor()).bring(exported)).conversations == 1
     answers = [m for m in orjson.loads(exported)["conversations"][0]["messages"] if m["role"] == "assistant"]
@@ -235,7 +233,8 @@ def test_ids_and_versions_are_checked() -> None:
     prompt = told["conversations"][0]["messages"][0]
     prompt["parent"] = prompt["id"]
     assert "must name a message of an earlier turn" in refusal(told)
-    assert "version: this Conductor reads version 1" in refusal(told | {"version": 2})
+    assert "version: this Conductor reads versions 1 to 2" in refusal(told | {"version": 3})
+    assert "version: this Conductor reads versions 1 to 2" in refusal(told | {"version": True})
     assert "conversations: must be a list" in refusal(told | {"conversations": {}})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from contextlib import suppress
 from typing import Any
 
@@ -10,16 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conductor_core.branches import Tree
+from conductor_core.branches import Tree, files_of
 from conductor_core.errors import InvalidRequest
 from conductor_core.redaction import Redactor
 from conductor_core.store.database import Store
 from conductor_core.store.wholes import Whole
-from conductor_core.transfer import foreign, form, reading
+from conductor_core.transfer import foreign, form, pictures, reading
 from conductor_core.transfer.moving import Transfer
 from conductor_core.transfer.reading import Brought, read
+from tests.files import PNG
 from tests.transfer.files import chatgpt, chatgpt_node, open_webui, open_webui_message
 
+DATA = f"data:image/png;base64,{b64encode(PNG).decode()}"
 IMAGE = {"content_type": "image_asset_pointer", "asset_pointer": "file-service://x"}
 
 
@@ -98,8 +101,8 @@ def test_what_has_no_place_is_counted() -> None:
     [whole] = found.wholes
     assert path(whole) == ["(an image that was not imported)", "A river."]
     assert dict(+found.left_out) == {
-        "images": 3,
-        "attached files": 1,
+        pictures.ELSEWHERE: 3,
+        pictures.FILES: 1,
         foreign.UNANSWERED: 1,
         "empty conversations": 2,
     }
@@ -124,7 +127,45 @@ def test_open_webuis_tree_is_taken_over() -> None:
     assert step.answers[0].thinking == "Hm.\nYes."
     assert [one.facts["model"] for one in step.versions[0]] == ["llama3:8b", "qwen"]
     assert (whole.conversation.pinned, whole.conversation.created_at) == (True, 1_700_000_000_000)
-    assert dict(+found.left_out) == {"images": 1}
+    assert dict(+found.left_out) == {pictures.ELSEWHERE: 1}
+
+
+def picture(url: Any) -> dict[str, Any]:
+    return {"content_type": "image_asset_pointer", "asset_pointer": url}
+
+
+async def test_images_that_are_in_the_file_come_along(store: Store) -> None:
+    """With the prompt they belong to, under the same ids each time; what is elsewhere or unfit is counted."""
+    svg = "data:image/svg+xml;base64," + b64encode(b"<svg/>").decode()
+    gpt = chatgpt(
+        chatgpt_node("u", "user", [picture(DATA), IMAGE, picture(svg), "Look"], "a", kind="multimodal_text"),
+        chatgpt_node("a", "assistant", ["Seen.", picture(DATA)], "v", kind="multimodal_text"),
+        chatgpt_node("v", "user", [picture(DATA)] * 11, kind="multimodal_text"),
+        current="v",
+    )
+    webui = open_webui(
+        open_webui_message("u", None, "user", "", "a", files=[{"type": "image", "url": DATA}, {"type": "file"}]),
+        open_webui_message("a", "u", "assistant", "Seen.", files=[{"type": "image", "url": "/api/v1/files/1"}]),
+    )
+    found = brought(gpt, webui)
+    first, second = found.wholes
+    assert path(first) == ["Look", "Seen.", "(an image)"]
+    assert path(second) == ["(an image)", "Seen."]
+    assert dict(+found.left_out) == {
+        pictures.ELSEWHERE: 2,
+        pictures.IN_ANSWERS: 1,
+        pictures.UNFIT: 2,
+        pictures.FILES: 1,
+    }
+    assert {(one.name, one.media_type, one.data) for one in first.files} == {("image.png", "image/png", PNG)}
+    assert (len(first.files), len(second.files)) == (11, 1)
+    transfer = Transfer(store, Redactor())
+    data = json.dumps([gpt, webui]).encode()
+    assert (await transfer.bring(data)).files == 12
+    assert (await transfer.bring(data)).already == 2
+    asked = store.messages(first.conversation.id)[0]
+    assert [one.data for one in store.attachments(files_of(asked))] == [PNG]
+    assert read(b"".join(transfer.all())).wholes[0].files
 
 
 async def test_the_same_export_twice_is_one(store: Store) -> None:
@@ -189,10 +230,16 @@ anything = st.recursive(
 @given(data=st.data())
 def test_nothing_breaks_the_reader(data: st.DataObject) -> None:
     """Any field of either format may hold anything: what is read is a tree of ours, or there is a sentence."""
-    gpt = chatgpt(chatgpt_node("u", "user", ["x"], "a"), chatgpt_node("a", "assistant", ["y"]), current="a")
-    webui = open_webui(open_webui_message("u", None, "user", "x", "a"), open_webui_message("a", "u", "assistant", "y"))
+    asked = chatgpt_node("u", "user", [picture(DATA), "x"], "a", kind="multimodal_text")
+    gpt = chatgpt(asked, chatgpt_node("a", "assistant", ["y"]), current="a")
+    webui = open_webui(
+        open_webui_message("u", None, "user", "x", "a", files=[{"type": "image", "url": DATA}]),
+        open_webui_message("a", "u", "assistant", "y"),
+    )
     inner: list[dict[str, Any]] = [gpt, gpt["mapping"], gpt["mapping"]["u"], gpt["mapping"]["a"]["message"]]
     inner += [gpt["mapping"]["a"]["message"]["content"], webui, webui["chat"], webui["chat"]["history"]]
+    inner += [gpt["mapping"]["u"]["message"]["content"], gpt["mapping"]["u"]["message"]["content"]["parts"][0]]
+    inner += [webui["chat"]["history"]["messages"]["u"]["files"][0]]
     inner += [webui["chat"]["history"]["messages"], webui["chat"]["history"]["messages"]["a"]]
     place = data.draw(st.sampled_from(inner))
     place[data.draw(st.sampled_from(sorted(place)))] = data.draw(anything)

@@ -57,6 +57,7 @@ def test_a_conversation_has_its_exports(install: Install) -> None:
     [
         (Report(2, 30, 0, {}), "Imported 2 conversations with 30 messages."),
         (Report(1, 1, 3, {}), f"Imported 1 conversation with 1 message. {STAY}"),
+        (Report(1, 2, 0, {}, 1), "Imported 1 conversation with 2 messages and 1 file."),
         (Report(0, 0, 1_200, {}), "All 1,200 conversations of this file are here already. Nothing was changed."),
         (Report(0, 0, 0, {}), "There is no conversation in this file."),
     ],
@@ -70,5 +71,5 @@ def test_what_was_left_out_in_words() -> None:
     """Nothing is said where nothing was."""
     assert left_out(Report(1, 1, 0, {})) == ""
     assert left_out(Report(1, 1, 0, {"images": 3, "attached files": 1})) == (
-        "Left out, because there is no place for them here: attached files (1), images (3)."
+        "Left out: attached files (1), images (3)."
     )

@@ -1,0 +1,27 @@
+"""The frame of an exported page: handed on in pieces, with nothing in a name that could become more than a name."""
+
+from __future__ import annotations
+
+from dashboard.html_page import PIECE, image, line, page, table
+from tests.files import PNG
+
+
+def test_pieces_are_handed_on_together_and_early() -> None:
+    """Small ones together, a large one at once: a page of everything is never in memory as a whole."""
+    assert len(list(page("T", ["x" * 10] * 10))) == 2
+    assert len(list(page("T", ["x" * PIECE] * 10))) == 12
+    left = iter(["x" * PIECE] * 3)
+    drawn = page("T", left)
+    assert next(drawn).startswith("<!doctype html>")
+    assert next(drawn) == "x" * PIECE
+    assert len(list(left)) == 2
+
+
+def test_names_stay_names() -> None:
+    """In a title, a cell and an attribute, and on one line."""
+    assert line('<b>"\n&') == "&lt;b&gt;&quot; &amp;"
+    assert "<td>&lt;b&gt;</td>" in table([{"A": "<b>"}])
+    assert table([]) == ""
+    assert "".join(image('"x', "image/png", PNG, "")).startswith(
+        '<figure><img alt="&quot;x" src="data:image/png;base64,iVBOR'
+    )
