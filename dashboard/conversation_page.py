@@ -46,7 +46,7 @@ def _conversation(transcript: Transcript, file: ReadFile) -> Iterator[str]:
         for merge in exchange.merges:
             yield from _merge(merge)
         if compared:
-            yield html_page.table(comparison_files.rows(transcript, exchange))
+            yield html_page.figures(comparison_files.rows(transcript, exchange))
             yield f'<p class="quiet">{line(vote_bar.words(exchange))}</p>\n' if exchange.vote else ""
     yield "</article>\n"
 

@@ -120,7 +120,7 @@ def image(name: str, media_type: str, data: bytes, caption: str) -> Iterator[str
     yield f'"><figcaption class="quiet">{caption}</figcaption></figure>\n'
 
 
-def table(rows: list[dict[str, str]]) -> str:
+def figures(rows: list[dict[str, str]]) -> str:
     """Rows that all have the first one's columns; nothing where there are none."""
     if not rows:
         return ""
