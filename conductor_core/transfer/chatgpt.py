@@ -6,8 +6,9 @@ from collections import Counter
 from typing import Any
 
 from conductor_core.models import MessageRole
-from conductor_core.transfer.foreign import Foreign, Node, moment, name_of, text_of
+from conductor_core.transfer.foreign import Foreign, Node
 from conductor_core.transfer.pictures import FILES, NOT_SHOWN
+from conductor_core.transfer.values import moment, name_of, text_of
 
 _ROLES = {"user": MessageRole.USER, "assistant": MessageRole.ASSISTANT}
 _SHOWN = ("text", "multimodal_text")

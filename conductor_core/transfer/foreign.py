@@ -6,9 +6,8 @@ what shows nothing is passed over, and neighbouring pieces of an answer become o
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from itertools import count
@@ -24,7 +23,7 @@ from conductor_core.store.wholes import Whole
 from conductor_core.text import clean_text, is_blank
 from conductor_core.transfer import pictures
 from conductor_core.transfer.file import MOST_BYTES
-from conductor_core.transfer.form import LAST_MOMENT, LONGEST_TEXT, MOST_MESSAGES, TITLE_AT_MOST
+from conductor_core.transfer.form import LONGEST_TEXT, MOST_MESSAGES, TITLE_AT_MOST
 from conductor_core.turns import LaneSetup
 from conductor_core.votes import checked_tags
 
@@ -150,27 +149,6 @@ def whole_of(told: Foreign, left_out: Counter[str]) -> Whole | None:
     return Whole(made, grown.messages, files=grown.files)
 
 
-def moment(value: Any, per_second: int = 1) -> int:
-    """UTC ms of a time in seconds (or in so many parts of one); 0 for what is none.
-
-    Args:
-        per_second: 1,000 where the value is in ms.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return 0
-    return min(max(0, round(value * 1000 / per_second)), LAST_MOMENT)
-
-
-def text_of(value: Any) -> str:
-    """A text of the file, storable; empty for what is none."""
-    return clean_text(value) if isinstance(value, str) else ""
-
-
-def name_of(value: Any) -> str:
-    """The name of a model: one line, of bounded length."""
-    return " ".join(text_of(value)[:400].split())[:200]
-
-
 def _id(*parts: str) -> str:
     return sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()[:32]
 
@@ -239,7 +217,7 @@ def _prompt(
         lane=0,
         version=0,
         role=MessageRole.USER,
-        content=_bounded(node.text or _shown_for(node, files), told.place),
+        content=_bounded(node.text or pictures.words(node.images, files), told.place),
         thinking="",
         state=LaneState.DONE,
         facts={"files": [noted(file) for file in files]} if files else {},
@@ -248,12 +226,6 @@ def _prompt(
     )
     grown.turns += 1
     return _added(grown, node, made)
-
-
-def _shown_for(node: Node, files: Sequence[Attachment]) -> str:
-    if files:
-        return pictures.SHOWN
-    return pictures.NOT_SHOWN if node.images else ""
 
 
 def _answer(

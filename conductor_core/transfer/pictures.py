@@ -40,6 +40,13 @@ def attached(urls: Sequence[str], ids: Iterator[str], left_out: Counter[str]) ->
     return found
 
 
+def words(urls: Sequence[str], files: Sequence[Attachment]) -> str:
+    """What a message says that has no text, with these images, of which these came along."""
+    if files:
+        return SHOWN
+    return NOT_SHOWN if urls else ""
+
+
 def _image(url: str) -> Attachment | None:
     head = _DATA_URL.match(url)
     try:
