@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Request, expect, sync_playwright
 
 from scripts.browser import executable, launch_arguments
 from tests.beside import Beside, upstream_beside
@@ -56,13 +57,62 @@ def simulated(_simulated: Simulated) -> Simulated:
     return _simulated
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """The system's Chromium."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable(), args=launch_arguments())
-        yield browser
-        browser.close()
+class Browsing:
+    """The system's Chromium and one profile for all tests of a process, so that what pages load is compiled once.
+
+    (A page opened in a fresh profile takes three times the processor.)
+    """
+
+    def __init__(self) -> None:
+        self._running = ExitStack()
+        self._chromium: Browser | None = None
+        self._profile: BrowserContext | None = None
+
+    @property
+    def chromium(self) -> Browser:
+        """Started when it is first wanted."""
+        if self._chromium is None:
+            playwright = self._running.enter_context(sync_playwright())
+            self._chromium = playwright.chromium.launch(executable_path=executable(), args=launch_arguments())
+            self._running.callback(self._chromium.close)
+        return self._chromium
+
+    @property
+    def profile(self) -> BrowserContext:
+        """At 1280 × 800."""
+        if self._profile is None:
+            self._profile = self.chromium.new_context(viewport={"width": 1280, "height": 800})
+        return self._profile
+
+    def forget(self, origins: Collection[str]) -> None:
+        """Closes every page, and leaves nothing of these sites in the profile but what was compiled."""
+        for page in self.profile.pages:
+            page.close()
+        self.profile.clear_cookies()
+        self.profile.clear_permissions()
+        devtools = self.profile.new_cdp_session(self.profile.new_page())
+        for origin in origins:
+            devtools.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "local_storage"})
+        self.profile.pages[0].close()
+
+    def close(self) -> None:
+        """Ends it; it is started again when it is wanted again."""
+        self._running.close()
+        self._chromium = self._profile = None
+
+
+@pytest.fixture(scope="session")
+def browsing() -> Iterator[Browsing]:
+    """The browser of this process."""
+    found = Browsing()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def chromium(browsing: Browsing) -> Browser:
+    """For tests that want profiles of their own."""
+    return browsing.chromium
 
 
 @pytest.fixture
@@ -72,14 +122,27 @@ def faults() -> list[str]:
 
 
 @pytest.fixture
-def browser(chromium: Browser, faults: list[str]) -> Iterator[BrowserContext]:
-    """A fresh profile at 1280 × 800; the test fails on any console error, page error or request off this machine."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 800})
-    context.on("console", lambda message: faults.extend(_complaint(message)))
-    context.on("weberror", lambda error: faults.append(f"page error: {error.error}"))
-    context.on("request", lambda request: faults.extend(_outside(request.url)))
-    yield context
-    context.close()
+def browser(browsing: Browsing, faults: list[str]) -> Iterator[BrowserContext]:
+    """An empty profile at 1280 × 800; the test fails on any console error, page error or request off this machine."""
+    origins = set[str]()
+
+    def asked(request: Request) -> None:
+        faults.extend(_outside(request.url))
+        parts = urlsplit(request.url)
+        origins.add(f"{parts.scheme}://{parts.netloc}")
+
+    profile = browsing.profile
+    listeners = {
+        "console": lambda message: faults.extend(_complaint(message)),
+        "weberror": lambda error: faults.append(f"page error: {error.error}"),
+        "request": asked,
+    }
+    for event, listener in listeners.items():
+        profile.on(event, listener)  # type: ignore[call-overload] # each to its own event
+    yield profile
+    browsing.forget(origins)
+    for event, listener in listeners.items():
+        profile.remove_listener(event, listener)
     assert not faults
 
 

@@ -9,14 +9,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Dialog, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, Request
 
 from conductor_core.answers import Answer, AttachedFile, Exchange, Merge, Transcript
 from conductor_core.kinds import LaneState, MergeKind
 from conductor_core.store.records import Attachment, Conversation
 from conductor_core.turns import LaneSetup
 from dashboard.conversation_page import page
-from scripts.browser import executable, launch_arguments
 from tests.e2e.nasty_texts import texts
 from tests.files import PNG
 from tests.serving import free_port, serving, streamlit_run
@@ -51,29 +50,25 @@ def _beacon() -> Iterator[tuple[str, list[str]]]:
 
 
 @contextmanager
-def _browser_page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable(), args=launch_arguments())
-        try:
-            yield browser.new_page()
-        finally:
-            browser.close()
+def _page(chromium: Browser) -> Iterator[Page]:
+    with chromium.new_context() as profile:
+        yield profile.new_page()
 
 
-def test_the_beacon_counts() -> None:
+def test_the_beacon_counts(chromium: Browser) -> None:
     """A plain image on a page without our headers reaches it, so a count of nothing means something."""
-    with _beacon() as (host, asked), _browser_page() as page:
+    with _beacon() as (host, asked), _page(chromium) as page:
         page.set_content(f'<img src="{host}/control.png">')
         page.wait_for_load_state("networkidle")
         assert asked == ["/control.png"]
 
 
-def test_nothing_is_fetched_and_nothing_runs(tmp_path: Path) -> None:
+def test_nothing_is_fetched_and_nothing_runs(tmp_path: Path, chromium: Browser) -> None:
     """Images, HTML, styles, TeX and labels in ten widgets: no request leaves, no dialog opens, no icon is drawn."""
     port = free_port()
     command = streamlit_run(port, app="tests/e2e/nasty_app.py")
     with _beacon() as (host, asked), serving(command, port, tmp_path / "home", BEACON=host) as served:
-        with _browser_page() as page:
+        with _page(chromium) as page:
             dialogs: list[str] = []
             elsewhere: list[str] = []
 
@@ -122,9 +117,9 @@ def _export(host: str) -> str:
     return "".join(page([transcript], nasty[4], lambda _: file))
 
 
-def test_an_exported_page_fetches_and_runs_nothing(tmp_path: Path) -> None:
+def test_an_exported_page_fetches_and_runs_nothing(tmp_path: Path, chromium: Browser) -> None:
     """Opened from the disk: no request leaves, its picture is in it, and its policy lets in its own style alone."""
-    with _beacon() as (host, asked), _browser_page() as opened:
+    with _beacon() as (host, asked), _page(chromium) as opened:
         exported = tmp_path / "export.html"
         exported.write_text(_export(host), encoding="utf-8")
         told: list[str] = []
@@ -154,12 +149,12 @@ def _is_elsewhere(url: str, port: int) -> bool:
     return not url.startswith((f"http://127.0.0.1:{port}/", f"ws://127.0.0.1:{port}/", "data:", "blob:"))
 
 
-def test_the_login_form_in_a_browser(tmp_path: Path) -> None:
+def test_the_login_form_in_a_browser(tmp_path: Path, chromium: Browser) -> None:
     """A person logs in with the form, the page and its WebSocket work, and logging out asks again."""
     port = free_port()
     command = streamlit_run(port, app="tests/e2e/nasty_app.py")
     variables = {"CONDUCTOR_PASSWORD": "open sesame", "BEACON": "http://127.0.0.1:9"}
-    with serving(command, port, tmp_path / "home", **variables) as served, _browser_page() as page:
+    with serving(command, port, tmp_path / "home", **variables) as served, _page(chromium) as page:
         page.goto(f"{served.url}/?x=1")
         page.get_by_label("Password").fill("wrong")
         page.get_by_role("button", name="Log in").click()

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.e2e.conftest import Browsing
 from tests.e2e.offline import interfaces, loopback_only
 from tests.e2e.reading import answered, opened, send, visit
 from tests.serving import free_port, serving, streamlit_run
@@ -16,17 +17,13 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _alone() -> Iterator[None]:
+def _alone(browsing: Browsing) -> Iterator[None]:
     """Server, model and browser of this module have loopback only, where the test may arrange that."""
+    browsing.close()  # it is started again after the network is gone
     with loopback_only() as moved:
         assert not moved or interfaces() == ["lo"]
         yield
-
-
-@pytest.fixture(scope="module")
-def chromium(_alone: None, chromium: Browser) -> Browser:
-    """The browser, started after the network is gone."""
-    return chromium
+        browsing.close()
 
 
 def test_a_first_visit_is_still_there_after_a_kill(tmp_path: Path, browser: BrowserContext) -> None:

@@ -9,7 +9,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from conductor_core.kinds import Outcome
 from conductor_core.store.database import Store
@@ -201,11 +201,8 @@ def test_on_a_phone_nothing_is_wider_than_the_page(browser: BrowserContext, serv
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_the_dark_theme_reaches_the_charts(chromium: object, served: Served) -> None:
+def test_the_dark_theme_reaches_the_charts(chromium: Browser, served: Served) -> None:
     """Text on the axes is the theme's."""
-    from playwright.sync_api import Browser
-
-    assert isinstance(chromium, Browser)
     colours = []
     for scheme in ("light", "dark"):
         context = chromium.new_context(color_scheme=scheme)
