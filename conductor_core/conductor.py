@@ -19,6 +19,7 @@ from conductor_core.conversations import Conversations
 from conductor_core.incidents import Step
 from conductor_core.keys.ring import KeyRing
 from conductor_core.kinds import ProviderState, Source, Verdict
+from conductor_core.library import Library
 from conductor_core.metrics.live import LiveMetrics, overall
 from conductor_core.models import ChatRequest, ChatResponse, ProviderStatus, SystemStatus
 from conductor_core.presets import Presets
@@ -63,6 +64,7 @@ class Conductor:
         comparisons: what is done with conversations of several lanes.
         presets: sets of lanes kept under a name.
         keys: who may come in through the HTTP door.
+        library: personas and prompt templates.
         providers: the registry.
         live: the live figures of every provider.
         gateway: what every request goes through: routing, breakers, retries, places.
@@ -96,6 +98,7 @@ class Conductor:
         self.prompt_sets = PromptSets(store, self.gateway, redactor)
         self.comparisons = Comparisons(store, self.conversations)
         self.presets = Presets(store)
+        self.library = Library(store)
         self.transfer = Transfer(store, redactor)
         self.catalog = Catalog(self.providers, asyncio.get_running_loop())
         self.configuration = Configuration(environment, self.providers, self.apply, private=private)

@@ -53,6 +53,15 @@ class Verdict(StrEnum):
     """Revealed without a vote."""
 
 
+class Keepsake(StrEnum):
+    """A text kept under a name, to be used again."""
+
+    PERSONA = "persona"
+    """A system prompt."""
+    TEMPLATE = "template"
+    """A prompt, with places to be filled in."""
+
+
 class CheckKind(StrEnum):
     """How an answer of a prompt set is checked."""
 

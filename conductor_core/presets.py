@@ -6,18 +6,16 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from hashlib import sha256
-from unicodedata import normalize
 
 from conductor_core.conversations import MOST_LANES
 from conductor_core.errors import InvalidRequest
+from conductor_core.names import checked_name, id_of_name, refuse_taken
 from conductor_core.store.database import Store
 from conductor_core.store.records import Preset
-from conductor_core.text import clean_text, is_blank
 from conductor_core.turns import LaneSetup
 
-NAME_CHARACTERS = 60
 MOST_PRESETS = 100
+_NOUN = "preset"
 
 
 class Presets:
@@ -36,15 +34,17 @@ class Presets:
         Raises:
             InvalidRequest: a name that is empty, too long or taken, too many lanes, or too many presets.
         """
-        name = _checked(name)
+        name = checked_name(_NOUN, name)
         known = await asyncio.to_thread(self.all)
         if len(known) >= MOST_PRESETS:
             raise InvalidRequest(f"There are {MOST_PRESETS} presets already. Delete one first.", "presets")
         if not 1 <= len(lanes) <= MOST_LANES:
             raise InvalidRequest(f"A preset has 1 to {MOST_LANES} lanes; these are {len(lanes)}.", "lanes")
         setups = [lane.model_copy(update={"first_turn": 0}).model_dump() for lane in lanes]
-        preset = Preset(_id_of(name), name, {"lanes": setups, "in_turn": in_turn}, time.time_ns() // 1_000_000)
-        _refuse_taken(preset, known)
+        preset = Preset(
+            id_of_name(_NOUN, name), name, {"lanes": setups, "in_turn": in_turn}, time.time_ns() // 1_000_000
+        )
+        refuse_taken(_NOUN, preset.id, known)
         await self._store.save_preset(preset)
         return preset
 
@@ -54,10 +54,10 @@ class Presets:
         Raises:
             InvalidRequest: a name that is empty, too long or taken.
         """
-        name = _checked(name)
-        renamed = replace(preset, id=_id_of(name), name=name)
+        name = checked_name(_NOUN, name)
+        renamed = replace(preset, id=id_of_name(_NOUN, name), name=name)
         others = [known for known in await asyncio.to_thread(self.all) if known.id != preset.id]
-        _refuse_taken(renamed, others)
+        refuse_taken(_NOUN, renamed.id, others)
         await self._store.save_preset(renamed, instead_of=preset.id)
         return renamed
 
@@ -69,23 +69,3 @@ class Presets:
 def lanes_of(preset: Preset) -> list[LaneSetup]:
     """What is asked, lane by lane."""
     return [LaneSetup.model_validate(lane) for lane in preset.settings["lanes"]]
-
-
-def _id_of(name: str) -> str:
-    """Made from the name: two copies of the app that save the same one at once keep one preset, not two."""
-    return sha256(f"preset {normalize('NFKC', name).casefold()}".encode()).hexdigest()[:32]
-
-
-def _checked(name: str) -> str:
-    name = " ".join(clean_text(name[:1000]).split())
-    if is_blank(name):
-        raise InvalidRequest("The preset has no name. Type at least one visible character.", "name")
-    if len(name) > NAME_CHARACTERS:
-        raise InvalidRequest(f"The name has {len(name)} characters; the limit is {NAME_CHARACTERS}.", "name")
-    return name
-
-
-def _refuse_taken(preset: Preset, others: Sequence[Preset]) -> None:
-    taken = next((other for other in others if other.id == preset.id), None)
-    if taken:
-        raise InvalidRequest(f"There is a preset named “{taken.name}” already. Choose another name.", "name")

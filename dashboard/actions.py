@@ -69,6 +69,7 @@ def send(
     chat.editing.pop(instead_of, None)
     if not instead_of:
         chat.files.clear()
+    _began(chat.box, chat.conversation_id, turn.conversation_id)
     open_conversation(turn.conversation_id)
 
 
@@ -122,7 +123,13 @@ def send_to_all(text: str, form: str = "", *, checked: bool = False, files: Sequ
         _return(compare, PROMPT_FOR_ALL_KEY, text, "", error, files)
         return
     compare.files.clear()
+    _began(compare.box, compare.comparison_id, turn.conversation_id)
     open_comparison(turn.conversation_id)
+
+
+def put(box: state.Box, text: str) -> None:
+    """Puts a text into the message box, for editing."""
+    box.put = state.Put(text, new_form())
 
 
 def new_form() -> str:
@@ -336,7 +343,15 @@ def _return(
         page.editing[instead_of] = text
     else:
         st.session_state[key] = text
+        page.box.given = new_form()
     page.notice = str(error or "")
+
+
+def _began(box: state.Box, before: str | None, now: str) -> None:
+    """What was sent from a box was sent; whether a conversation was begun with it."""
+    box.put = None
+    if before is None:
+        box.begun = now
 
 
 def _conversations() -> Conversations:

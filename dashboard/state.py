@@ -14,6 +14,7 @@ from conductor_core.metrics.figures import Filter, Overview
 from conductor_core.metrics.span import Range
 from conductor_core.prompt_sets.reading import Reading
 from conductor_core.store.call_rows import NEWEST_FIRST, CallOrder, Cursor
+from conductor_core.store.library_rows import Kept
 from conductor_core.store.records import Conversation, Preset
 from conductor_core.turns import LaneSetup
 
@@ -39,13 +40,38 @@ class Held:
     instead_of: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Put:
+    """A text that goes into the message box, below what is there. `id` tells one from the next."""
+
+    text: str
+    id: str
+
+
+@dataclass(slots=True)
+class Box:
+    """The message box of a page in one browser tab, which lives in the browser.
+
+    Attributes:
+        characters: how many are in it, as far as the browser has told.
+        begun: the conversation that was begun from it last: what was typed meanwhile belongs there.
+        given: tells one time that a text was put back from the next.
+        put: what was put into it last.
+    """
+
+    characters: int = 0
+    begun: str = ""
+    given: str = ""
+    put: Put | None = None
+
+
 @dataclass(slots=True)
 class ChatState:
     """The Chat page of one browser tab: which conversation is open and what the next message is sent with.
 
     Attributes:
         unfolded: the long conversation that is shown as a whole.
-        drafted: how many characters are in the message box, as far as the browser has told.
+        box: the message box.
         editing: prompts that are being edited, by their ids: how they read by now.
         files: what goes with the next message, because it could not be sent with the last one.
     """
@@ -53,7 +79,7 @@ class ChatState:
     conversation_id: str | None = None
     unfolded: str | None = None
     setup: LaneSetup = field(default_factory=LaneSetup)
-    drafted: int = 0
+    box: Box = field(default_factory=Box)
     editing: dict[str, str] = field(default_factory=dict)
     notice: str = ""
     held: Held | None = None
@@ -73,6 +99,7 @@ class CompareState:
         revision: counts changes of the lanes that no widget of theirs made, so that the widgets are made anew.
         presets: what is being done with the presets.
         merging: what the next merge is asked with.
+        box: the message box.
     """
 
     comparison_id: str | None = None
@@ -85,6 +112,7 @@ class CompareState:
     revision: int = 0
     presets: PresetsState = field(default_factory=lambda: PresetsState())
     merging: LaneSetup = field(default_factory=lambda: LaneSetup(temperature=0.3, max_tokens=2000))
+    box: Box = field(default_factory=Box)
     notice: str = ""
     held: Held | None = None
     files: list[File] = field(default_factory=list)
@@ -153,6 +181,29 @@ class PresetsState:
     deleting: Preset | None = None
     refusal: str = ""
     forms: int = 0
+
+
+@dataclass(slots=True)
+class LibraryState:
+    """What is being done with personas and prompt templates in one browser tab, in a dialog.
+
+    Attributes:
+        place: where it was opened: the key of a picker or of a message box; empty: none is open.
+        writing: the text that is being written; without an id: a new one.
+        deleting: the text whose deletion waits for the person's word.
+        refusal: why the last one was not kept, or what else went wrong.
+        opened: counts dialogs and forms, so that each begins with what it is for.
+        chosen: the template that is to be used.
+        due: what the page does first once the dialog is closed: the dialog can't change what is outside of it.
+    """
+
+    place: str = ""
+    writing: Kept | None = None
+    deleting: Kept | None = None
+    refusal: str = ""
+    opened: int = 0
+    chosen: str | None = None
+    due: Callable[[], None] | None = None
 
 
 @dataclass(slots=True)
@@ -283,6 +334,10 @@ def compare() -> CompareState:
 
 def sets() -> SetsState:
     return _kept("_sets", SetsState)
+
+
+def library() -> LibraryState:
+    return _kept("_library", LibraryState)
 
 
 def settings() -> SettingsState:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from conductor_core.errors import InvalidRequest
-from conductor_core.presets import MOST_PRESETS, NAME_CHARACTERS, Presets, lanes_of
+from conductor_core.names import NAME_CHARACTERS
+from conductor_core.presets import MOST_PRESETS, Presets, lanes_of
 from conductor_core.secret import Secret
 from conductor_core.store.database import Store
 from conductor_core.turns import LaneSetup

@@ -21,6 +21,7 @@ from conductor_core.snippet import snippet_of
 from conductor_core.store.backend import Backend
 from conductor_core.store.chores import Work
 from conductor_core.store.key_rows import KeyRows
+from conductor_core.store.library_rows import LibraryRows
 from conductor_core.store.records import (
     Attachment,
     Conversation,
@@ -93,6 +94,7 @@ class Store:
     Attributes:
         sets: prompt sets, their runs and cells.
         keys: API keys.
+        library: personas and prompt templates.
     """
 
     def __init__(self, backend: Backend, keep: Keep = KEEP, chore: Work | None = None) -> None:
@@ -103,6 +105,7 @@ class Store:
         self.writer = Writer(backend, chore=chore or Rollups(backend.writing, lambda: backend.copy, keep).add_up)
         self.sets = SetRows(self._rows, self.writer, self._statements, lambda: backend.copy)
         self.keys = KeyRows(self._rows, self.writer, self._statements)
+        self.library = LibraryRows(self._rows, self.writer, self._statements)
 
     @classmethod
     def open(

@@ -20,6 +20,7 @@ from conductor_core.store.tables import (
     feedback,
     incidents,
     lane_presets,
+    library,
     messages,
     prompt_sets,
     set_cells,
@@ -168,6 +169,8 @@ class Statements:
         self.save_key = self._once(api_keys)
         self.revoke_key = self._update(api_keys, "revoked_at")
         self.use_key = self._update(api_keys, "last_used_at")
+        self.forget = Statement(self._text(delete(library).where(library.c.id == bindparam("of"))))
+        self.keep = Joint(self.forget, self._upsert(library, "id kind created_at"))
         self.checkpoint = self._update(messages, "content", "thinking", "state", "copy")
         self.rename = Joint(self._update(conversations, "title"), self._finding_again())
         self.pin = self._update(conversations, "pinned")

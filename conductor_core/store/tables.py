@@ -292,6 +292,16 @@ api_keys = Table(  # a revoked one stays: calls go on naming it
     Column("last_used_at", BigInteger),
 )
 
+library = Table(  # personas and prompt templates
+    "library",
+    metadata,
+    Column("id", String(32), primary_key=True),  # made from kind and name: the same name twice is one text
+    Column("kind", String(16), nullable=False),
+    Column("name", String(60), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
 series = Table(
     "series",
     metadata,

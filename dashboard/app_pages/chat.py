@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import actions, state
+from dashboard import actions, library_actions, state
 from dashboard.components import chat_thread, composer, history, seek
 from dashboard.components.conversation_menu import menu
 from dashboard.components.picker import pick
 
+library_actions.take_up()
 chat = state.chat()
 transcript = chat_thread.opened(chat)
 history.sidebar("chat", chat.conversation_id, "New chat", actions.open_conversation)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import actions, state
+from dashboard import actions, library_actions, state
 from dashboard.components import beside, compare_lanes, composer, history, lane_setups, seek
 from dashboard.components.browser import is_narrow
 
+library_actions.take_up()
 compare = state.compare()
 transcript = compare_lanes.opened(compare)
 second = beside.opened(compare, transcript)
@@ -32,6 +33,6 @@ else:
     else:
         when = "one after another" if compare.in_turn else "at the same moment"
         st.caption(f"Every lane gets the same prompt {when}. Choose who answers, then write below.")
-    composer.compare(compare, hidden=hidden)
+    composer.compare(compare, transcript)
     if transcript:
         seek.point(transcript)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import state
+from dashboard import library_actions, state
 from dashboard.components import set_cell, set_form, set_run, set_runs
 from dashboard.components.browser import is_narrow
 
+library_actions.take_up()
 sets = state.sets()
 view = set_run.opened(sets)
 set_runs.sidebar(sets.run_id)

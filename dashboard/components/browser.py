@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from conductor_core.models import MAX_CHARACTERS
-
 if TYPE_CHECKING:
     from streamlit.components.v2.component_manager import BidiComponentManager
 
@@ -22,7 +20,7 @@ NARROW_BELOW_PX = 900
 IDLE_SECONDS = 600
 """So long without a touch, or a tenth of it out of sight, and nobody is taken to be there."""
 
-_PARTS = ("copy", "viewport", "attendance", "charts", "calls", "seek", "draft", "cells")
+_PARTS = ("copy", "viewport", "attendance", "charts", "calls", "seek", "message_box", "keys", "cells")
 
 
 def copy_button(text: str, *, key: str, label: str = "Copy this answer") -> None:
@@ -52,18 +50,6 @@ def is_attended() -> bool:
         height=1,
     )
     return bool(seen.attended)
-
-
-def drafted(known: int) -> int:
-    """How many characters are in the message box. Until the browser has answered, what was `known` before."""
-    seen = component("draft")(
-        key="draft",
-        data={"characters": known},
-        default={"characters": known},
-        on_characters_change=lambda: None,
-        height=1,
-    )
-    return min(max(0, int(seen.characters)), MAX_CHARACTERS)
 
 
 def component(name: str, css: str | None = None) -> Any:

@@ -11,7 +11,8 @@ from conductor_core.answers import Transcript
 from conductor_core.attachments import File
 from conductor_core.models import MAX_CHARACTERS
 from dashboard import actions, runtime, state
-from dashboard.components import attached, expectation_line, outlook_line, untrusted
+from dashboard.components import attached, expectation_line, keyboard, message_box, outlook_line, templates, untrusted
+from dashboard.components.browser import component
 
 
 def chat(chat: state.ChatState, transcript: Transcript | None) -> None:
@@ -22,9 +23,11 @@ def chat(chat: state.ChatState, transcript: Transcript | None) -> None:
         attached.waiting(chat)
         edited = chat.held.instead_of if chat.held else ""
         _key_warning(chat, actions.PROMPT_KEY, partial(actions.send, after=end, instead_of=edited))
-        outlook_line.draw(chat, transcript)
+        with st.container(key="composer-line", horizontal=True, gap="small", vertical_alignment="center"):
+            outlook_line.draw(chat, transcript)
+            templates.button(actions.PROMPT_KEY)
         st.chat_input(
-            "Message",
+            message_box.CHAT,
             key=actions.PROMPT_KEY,
             max_chars=MAX_CHARACTERS,
             accept_file="multiple",
@@ -32,22 +35,24 @@ def chat(chat: state.ChatState, transcript: Transcript | None) -> None:
             args=(actions.new_form(), end),
         )
         _stop(chat.conversation_id, "Stop")
+        component("keys")(key="keys", data={}, height=1)
+    templates.ask(actions.PROMPT_KEY, chat.box, partial(actions.send, after=end))
 
 
-def compare(compare: state.CompareState, *, hidden: bool = False) -> None:
-    """The message box of the Compare page: one prompt for all lanes.
-
-    Args:
-        hidden: a blind vote is awaited, so nothing may be told of the lanes.
-    """
+def compare(compare: state.CompareState, transcript: Transcript | None) -> None:
+    """The message box of the Compare page: one prompt for all lanes. Before a blind vote it tells nothing of them."""
     with st.bottom, st.container(key="composer"):
         _notice(compare)
         attached.waiting(compare)
         _key_warning(compare, actions.PROMPT_FOR_ALL_KEY, actions.send_to_all)
-        if not hidden:
-            expectation_line.draw(compare)
+        with st.container(key="composer-line", horizontal=True, gap="small", vertical_alignment="center"):
+            with st.container(key="expectation"):
+                if not (transcript and transcript.hidden):
+                    expectation_line.draw(compare)
+                message_box.of_compare(compare, transcript)
+            templates.button(actions.PROMPT_FOR_ALL_KEY)
         st.chat_input(
-            "One prompt for all lanes",
+            message_box.COMPARE,
             key=actions.PROMPT_FOR_ALL_KEY,
             max_chars=MAX_CHARACTERS,
             accept_file="multiple",
@@ -55,6 +60,8 @@ def compare(compare: state.CompareState, *, hidden: bool = False) -> None:
             args=(actions.new_form(),),
         )
         _stop(compare.comparison_id, "Stop all")
+        component("keys")(key="keys", data={}, height=1)
+    templates.ask(actions.PROMPT_FOR_ALL_KEY, compare.box, actions.send_to_all)
 
 
 def _send(form: str, end: str | None) -> None:
@@ -80,7 +87,7 @@ def _stop(conversation_id: str | None, label: str) -> None:
             icon=":material/stop_circle:",
             key="stop",
             type="primary",
-            shortcut="Escape",
+            shortcut=keyboard.STOP,
             on_click=actions.stop,
             args=(conversation_id,),
         )

@@ -11,7 +11,7 @@ import streamlit as st
 from conductor_core.store.records import Conversation
 from conductor_core.store.texts import Hit
 from dashboard import actions, runtime, state
-from dashboard.components import conversation_menu, seek, untrusted
+from dashboard.components import conversation_menu, keyboard, seek, untrusted
 from dashboard.components.clock import reader_now, reader_time
 
 SHOWN = 40
@@ -22,13 +22,23 @@ OnOpen = Callable[[str | None], None]
 def sidebar(kind: str, opened: str | None, new: str, on_open: OnOpen) -> None:
     """The button for a new one, the search and the list. `on_open` gets an id, or None for a new one."""
     with st.sidebar:
-        st.button(new, icon=":material/add:", key=f"new-{kind}", width="stretch", on_click=on_open, args=(None,))
+        st.button(
+            new,
+            icon=":material/add:",
+            key=f"new-{kind}",
+            width="stretch",
+            help="Ctrl + Shift + O",
+            shortcut=keyboard.NEW,
+            on_click=on_open,
+            args=(None,),
+        )
         query = _search(kind)
         conversation_menu.undo()
         if query:
             _hits(kind, query, on_open)
         else:
             _list(kind, opened, on_open)
+        keyboard.draw()
     conversation_menu.ask()
 
 
@@ -46,7 +56,7 @@ def _search(kind: str) -> str:
     typed = st.text_input(
         "Search titles and messages",
         key=f"search-{kind}",
-        placeholder="Search",
+        placeholder="Search (Ctrl + K)",
         label_visibility="collapsed",
         icon=":material/search:",
         type="search",

@@ -10,8 +10,7 @@ from conductor_core.metrics.total import Total
 from conductor_core.models import Provider
 from conductor_core.routing.expectation import Outlook
 from dashboard import runtime, state
-from dashboard.components import numbers, untrusted
-from dashboard.components.browser import drafted
+from dashboard.components import message_box, numbers, untrusted
 from dashboard.components.chart_sentences import cost_words
 from dashboard.components.who import name_of
 
@@ -22,8 +21,8 @@ def draw(chat: state.ChatState, transcript: Transcript | None) -> None:
 
     @st.fragment
     def line() -> None:
-        chat.drafted = drafted(chat.drafted)
-        found = runtime.run(runtime.get_conductor().conversations.outlook(chat.setup, path, chat.drafted))
+        chat.box.characters = message_box.of_chat(chat, transcript)
+        found = runtime.run(runtime.get_conductor().conversations.outlook(chat.setup, path, chat.box.characters))
         with st.container(key="outlook"):
             st.caption(numbers.unbroken(untrusted.plain(words(found, chat.setup.provider) if found else "")))
         if found and not found.fits:

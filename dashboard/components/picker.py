@@ -11,6 +11,7 @@ from conductor_core.models import Provider
 from conductor_core.routing.strategies import STRATEGIES
 from conductor_core.turns import LaneSetup
 from dashboard import runtime
+from dashboard.components import personas
 from dashboard.components.who import look_of, name_of
 
 HIGHEST_SEED = 2**53 - 1
@@ -111,11 +112,10 @@ def _parameters(setup: LaneSetup, key: str, within: Callable[[], None] | None) -
             placeholder="none",
             help="The same seed brings much the same answer, where a provider takes one.",
         )
-        st.text_area(
-            "System prompt", setup.system, key=f"system-{key}", placeholder="How the model should behave", height=120
-        )
+        personas.system_prompt(setup.system, key)
         if within:
             within()
+    personas.ask(key)
     return taken_in(setup, key)
 
 

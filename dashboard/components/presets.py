@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from conductor_core.presets import NAME_CHARACTERS
+from conductor_core.names import NAME_CHARACTERS
 from conductor_core.store.records import Preset
 from dashboard import compare_actions, runtime, state
 from dashboard.components import untrusted
