@@ -1,4 +1,4 @@
-"""What only the browser can do: copy to the clipboard, say how wide the window is, and whether somebody is there.
+"""What only the browser can do: copy to the clipboard, listen to keys, say how wide it is and if somebody is there.
 
 Streamlit's own way to ship a component's script is a blob, which our content policy refuses; a file of a registered
 folder is served from our own address. Streamlit registers folders of installed packages only, so this one is
@@ -50,6 +50,11 @@ def is_attended() -> bool:
         height=1,
     )
     return bool(seen.attended)
+
+
+def listen_to_keys() -> None:
+    """Has the keys work that belong to no button: to the search, and to the message box."""
+    component("keys")(key="keys", data={}, height=1)
 
 
 def component(name: str, css: str | None = None) -> Any:

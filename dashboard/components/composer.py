@@ -12,7 +12,7 @@ from conductor_core.attachments import File
 from conductor_core.models import MAX_CHARACTERS
 from dashboard import actions, runtime, state
 from dashboard.components import attached, expectation_line, keyboard, message_box, outlook_line, templates, untrusted
-from dashboard.components.browser import component
+from dashboard.components.browser import listen_to_keys
 
 
 def chat(chat: state.ChatState, transcript: Transcript | None) -> None:
@@ -24,7 +24,9 @@ def chat(chat: state.ChatState, transcript: Transcript | None) -> None:
         edited = chat.held.instead_of if chat.held else ""
         _key_warning(chat, actions.PROMPT_KEY, partial(actions.send, after=end, instead_of=edited))
         with st.container(key="composer-line", horizontal=True, gap="small", vertical_alignment="center"):
-            outlook_line.draw(chat, transcript)
+            with st.container(key="box-lines", gap=None):
+                listen_to_keys()
+                outlook_line.draw(chat, transcript)
             templates.button(actions.PROMPT_KEY)
         st.chat_input(
             message_box.CHAT,
@@ -35,8 +37,7 @@ def chat(chat: state.ChatState, transcript: Transcript | None) -> None:
             args=(actions.new_form(), end),
         )
         _stop(chat.conversation_id, "Stop")
-        component("keys")(key="keys", data={}, height=1)
-    templates.ask(actions.PROMPT_KEY, chat.box, partial(actions.send, after=end))
+    templates.ask(actions.PROMPT_KEY, chat.box, partial(actions.send, form=actions.new_form(), after=end))
 
 
 def compare(compare: state.CompareState, transcript: Transcript | None) -> None:
@@ -46,10 +47,11 @@ def compare(compare: state.CompareState, transcript: Transcript | None) -> None:
         attached.waiting(compare)
         _key_warning(compare, actions.PROMPT_FOR_ALL_KEY, actions.send_to_all)
         with st.container(key="composer-line", horizontal=True, gap="small", vertical_alignment="center"):
-            with st.container(key="expectation"):
+            with st.container(key="box-lines", gap=None):
+                listen_to_keys()
+                message_box.of_compare(compare, transcript)
                 if not (transcript and transcript.hidden):
                     expectation_line.draw(compare)
-                message_box.of_compare(compare, transcript)
             templates.button(actions.PROMPT_FOR_ALL_KEY)
         st.chat_input(
             message_box.COMPARE,
@@ -60,8 +62,8 @@ def compare(compare: state.CompareState, transcript: Transcript | None) -> None:
             args=(actions.new_form(),),
         )
         _stop(compare.comparison_id, "Stop all")
-        component("keys")(key="keys", data={}, height=1)
-    templates.ask(actions.PROMPT_FOR_ALL_KEY, compare.box, actions.send_to_all)
+    send = partial(actions.send_to_all, form=actions.new_form())
+    templates.ask(actions.PROMPT_FOR_ALL_KEY, compare.box, send)
 
 
 def _send(form: str, end: str | None) -> None:

@@ -38,7 +38,6 @@ def sidebar(kind: str, opened: str | None, new: str, on_open: OnOpen) -> None:
             _hits(kind, query, on_open)
         else:
             _list(kind, opened, on_open)
-        keyboard.draw()
     conversation_menu.ask()
 
 
@@ -81,14 +80,16 @@ def _list(kind: str, opened: str | None, on_open: OnOpen) -> None:
             untrusted.caption(group)
             _rows(of_group, opened, on_open)
     _more(kind, len(conversations) > shown)
-    st.button(
-        "Back from the archive" if archived else "Archive",
-        key=f"archive-{kind}",
-        icon=":material/arrow_back:" if archived else ":material/inventory_2:",
-        type="tertiary",
-        on_click=_turn_to,
-        args=(kind, not archived),
-    )
+    with st.container(horizontal=True, gap="medium", vertical_alignment="center", key=f"below-{kind}"):
+        st.button(
+            "Back from the archive" if archived else "Archive",
+            key=f"archive-{kind}",
+            icon=":material/arrow_back:" if archived else ":material/inventory_2:",
+            type="tertiary",
+            on_click=_turn_to,
+            args=(kind, not archived),
+        )
+        keyboard.draw()
 
 
 def _tag(kind: str) -> str:

@@ -22,7 +22,7 @@ def system_prompt(system: str | None, key: str) -> None:
             "Persona",
             list(names),
             index=None,
-            format_func=lambda id: untrusted.isolated(names.get(id, "")),
+            format_func=lambda id: untrusted.isolated(names.get(str(id), str(id))),
             key=chosen,
             placeholder="None",
             on_change=_choose,
@@ -89,23 +89,19 @@ def _kept(kept: Kept) -> None:
     """It is what the picker says from now on."""
     key = state.library().place
     library_actions.close(lambda: library_actions.set_system_prompt(key, kept.text))
-    st.rerun()
-
-
-def _left() -> None:
-    library_actions.close()
-    st.rerun()
 
 
 @st.dialog("Persona", on_dismiss=library_actions.close)
 def _write() -> None:
     kept = state.library().writing
-    if kept:
-        library.write(kept, _kept, _left)
+    if not kept:
+        st.rerun()
+    library.text_form(kept, _kept, library_actions.close)
 
 
 @st.dialog("Delete this persona?", on_dismiss=library_actions.close)
 def _confirm() -> None:
     kept = state.library().deleting
-    if kept:
-        library.confirm(kept, _left)
+    if not kept:
+        st.rerun()
+    library.deletion(kept, library_actions.close)

@@ -13,8 +13,8 @@ from conductor_core.templates import Variable, filled, variables
 from dashboard import actions, library_actions, runtime, state
 from dashboard.components import keyboard, library, untrusted
 
-Send = Callable[[str, str], None]
-"""Sends a text; the form it comes from tells a double click from two messages."""
+VALUE_HEIGHT, PREVIEW_HEIGHT = 68, 150
+Send = Callable[[str], None]
 
 
 def button(place: str) -> None:
@@ -41,9 +41,9 @@ def ask(place: str, box: state.Box, send: Send) -> None:
 def _dialog(box: state.Box, send: Send) -> None:
     asked = state.library()
     if asked.deleting:
-        library.confirm(asked.deleting, _back)
+        library.deletion(asked.deleting, library_actions.browse)
     elif asked.writing:
-        library.write(asked.writing, _kept, _back)
+        library.text_form(asked.writing, _kept, library_actions.browse)
     else:
         _browse(box, send)
 
@@ -57,7 +57,7 @@ def _browse(box: state.Box, send: Send) -> None:
             "Template",
             ids,
             index=ids.index(asked.chosen) if asked.chosen in names else None,
-            format_func=lambda id: untrusted.isolated(names.get(id, "")),
+            format_func=lambda id: untrusted.isolated(names.get(str(id), str(id))),
             key=f"template-{asked.opened}",
             placeholder="Choose one",
         )
@@ -97,8 +97,8 @@ def _use(id: str, box: state.Box, send: Send) -> None:
     values = {variable.name: _value(variable, id) for variable in asked}
     if asked:
         st.caption("What comes of it")
-    untrusted.verbatim(filled(text, values | {one.name: f"{{{{{one.name}}}}}" for one in asked if _lacks(one, values)}))
-    form = f"template-form-{state.library().opened}"
+    lacking = {one.name: f"{{{{{one.name}}}}}" for one in asked if _lacks(one, values)}
+    untrusted.verbatim(filled(text, values | lacking), PREVIEW_HEIGHT)
     with st.container(horizontal=True, gap="small", key="template-use"):
         put = st.button("Put into the box", type="primary", key="template-put")
         at_once = st.button("Send", key="template-send")
@@ -109,7 +109,7 @@ def _use(id: str, box: state.Box, send: Send) -> None:
     except UserError as error:
         untrusted.error(str(error))
         return
-    library_actions.close((lambda: actions.put(box, result)) if put else (lambda: send(result, form)))
+    library_actions.close((lambda: actions.put(box, result)) if put else (lambda: send(result)))
     st.rerun()
 
 
@@ -123,16 +123,10 @@ def _value(variable: Variable, id: str) -> str:
         untrusted.plain(variable.name),
         key=f"variable-{id}-{variable.name}-{state.library().opened}",
         placeholder=variable.default or None,
-        height="content",
+        height=VALUE_HEIGHT,
     )
     return written or ""
 
 
 def _kept(kept: Kept) -> None:
     library_actions.browse(kept.id)
-    st.rerun(scope="fragment")
-
-
-def _back() -> None:
-    library_actions.browse()
-    st.rerun(scope="fragment")

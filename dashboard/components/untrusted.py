@@ -122,9 +122,9 @@ def raw(text: str) -> None:
     st.code(_HIDDEN.sub("", text[:500]), language=None, wrap_lines=True)
 
 
-def verbatim(text: str) -> None:
+def verbatim(text: str, height: int = 300) -> None:
     """Draws a long text letter by letter, in a box that scrolls."""
-    st.code(_HIDDEN.sub("", text[:MOST_VERBATIM]), language=None, wrap_lines=True, height=300)
+    st.code(_HIDDEN.sub("", text[:MOST_VERBATIM]), language=None, wrap_lines=True, height=height)
     if len(text) > MOST_VERBATIM:
         st.caption(f"The first {MOST_VERBATIM:,} of {len(text):,} characters.")
 

@@ -1,14 +1,15 @@
 // Keys that lead somewhere without a button of their own: to the search, and back to the message box.
+let listening = null;
+
 export default function () {
   const pressed = (event) => {
     const held = event.ctrlKey || event.metaKey;
     if (held && !event.shiftKey && !event.altKey && event.key.toLowerCase() === "k") go(event, toSearch);
     if (event.key === "Escape" && event.shiftKey && !held) go(event, () => shown('[data-testid="stChatInputTextArea"]')?.focus());
   };
-  const place = window;
-  place.conductorKeys?.abort();
-  place.conductorKeys = new AbortController();
-  document.addEventListener("keydown", pressed, { capture: true, signal: place.conductorKeys.signal });
+  listening?.abort();
+  listening = new AbortController();
+  document.addEventListener("keydown", pressed, { capture: true, signal: listening.signal });
 }
 
 function go(event, action) {
@@ -21,8 +22,7 @@ function go(event, action) {
 function toSearch() {
   const field = document.querySelector('[class*="st-key-search-"] input');
   if (!field) return;
-  const sidebar = document.querySelector('[data-testid="stSidebar"]');
-  if (sidebar?.getAttribute("aria-expanded") === "false") document.querySelector('[data-testid="stExpandSidebarButton"]')?.click();
+  document.querySelector('[data-testid="stExpandSidebarButton"]')?.click();
   const focus = (tries) => {
     field.focus();
     field.select();
