@@ -32,7 +32,8 @@ BESIDE = "Show beside the open one"
 def menu(transcript: Transcript) -> None:
     """A small popover at the top of the page."""
     conversation = transcript.conversation
-    with st.popover("", icon=":material/more_horiz:", key="conversation-menu", help="Rename, tag, export, delete"):
+    tip = "Rename, tag, export, delete"
+    with st.popover("Menu of this conversation", icon=":material/more_horiz:", key="conversation-menu", help=tip):
         if transcript.total.answers and not transcript.hidden:
             untrusted.caption(outlook_line.total_words(transcript.total))
         title = st.text_input("Title", conversation.title, max_chars=200, key=f"title-{conversation.id}")

@@ -88,7 +88,8 @@ def _model(setup: LaneSetup, key: str) -> LaneSetup:
 
 
 def _parameters(setup: LaneSetup, key: str, within: Callable[[], None] | None) -> LaneSetup:
-    with st.popover("", icon=":material/tune:", key=f"parameters-{key}", help="Temperature, max tokens, system prompt"):
+    tip = "Temperature, max tokens, system prompt"
+    with st.popover("Parameters of the model", icon=":material/tune:", key=f"parameters-{key}", help=tip):
         st.slider("Temperature", 0.0, 2.0, setup.temperature, 0.05, key=f"temperature-{key}")
         st.number_input("Max tokens", 1, 4000, setup.max_tokens, 50, key=f"max-tokens-{key}")
         top_p, seed = st.columns(2)

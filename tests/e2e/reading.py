@@ -18,13 +18,16 @@ every_window = pytest.mark.parametrize("size", [DESKTOP, PHONE][SCALE == 1 :], i
 """The narrow window, where room is scarce; at full counts the wide one too."""
 
 
-def opened(browser: BrowserContext, url: str, heading: str = "Chat") -> Page:
+def opened(browser: BrowserContext, url: str, heading: str = "Chat", size: tuple[int, int] | None = None) -> Page:
     """A tab with a page in it, drawn and connected."""
     page = browser.new_page()
+    if size:
+        page.set_viewport_size({"width": size[0], "height": size[1]})
     page.set_default_timeout(WAIT_MS)
     page.goto(url)
     page.get_by_role("heading", name=heading, exact=True).wait_for()
-    box(page).wait_for()
+    if heading in ("Chat", "Compare"):
+        box(page).wait_for()
     return page
 
 

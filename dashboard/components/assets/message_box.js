@@ -89,10 +89,10 @@ function pressed(event) {
   const untouched = box.value === prompts[recalled] && box.selectionStart === box.value.length;
   if (box.value && !untouched) return;
   const to = (box.value ? recalled : prompts.length) + step;
-  if (to < 0 || to > prompts.length) return;
+  if (to > prompts.length || !prompts.length) return;
   event.preventDefault();
-  recalled = to;
-  write(prompts[to] ?? "");
+  recalled = Math.max(to, 0);
+  write(prompts[recalled] ?? "");
 }
 
 // Below what is there already.
