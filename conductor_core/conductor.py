@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -37,6 +37,7 @@ from conductor_core.settings import Environment, Settings, warnings
 from conductor_core.store.database import Store
 from conductor_core.store.records import Incident, Vote
 from conductor_core.store.rollups import Keep
+from conductor_core.submissions import Submissions
 from conductor_core.transfer.moving import Transfer
 from conductor_core.webhook import VARIABLE as WEBHOOK_VARIABLE
 from conductor_core.webhook import Webhook
@@ -72,6 +73,7 @@ class Conductor:
         configuration: changes keys, endpoints and default models while running.
         store: what is on disk, for reading.
         transfer: conversations out and in.
+        submissions: what programs sent lately under idempotency keys.
         webhook: where incidents are posted.
     """
 
@@ -102,6 +104,7 @@ class Conductor:
         self.transfer = Transfer(store, redactor)
         self.catalog = Catalog(self.providers, asyncio.get_running_loop())
         self.configuration = Configuration(environment, self.providers, self.apply, private=private)
+        self.submissions: Submissions[Any] = Submissions()
         self.webhook = Webhook(wire, redactor)
         self.gateway.incidents.on_change(self._post_incident)
         self._apply_webhook(settings)
@@ -162,6 +165,7 @@ class Conductor:
 
     async def close(self) -> None:
         """Ends running answers as interrupted, saves everything, ends child processes and connections."""
+        await self.submissions.close()
         await self.prompt_sets.close()
         await self.conversations.close()
         self.gateway.incidents.close()
@@ -222,7 +226,7 @@ class Conductor:
         asked = self._begin(request, source, api_key_id)
         completion = await asked.complete()
         await asked.attempt.saved
-        return _response(asked, completion.text)
+        return response_of(asked, completion.text)
 
     async def stream(
         self, request: ChatRequest, source: Source = Source.API, *, api_key_id: str | None = None
@@ -242,7 +246,7 @@ class Conductor:
                 pieces.append(chunk.text)
                 yield chunk
         await asked.attempt.saved
-        yield _response(asked, "".join(pieces))
+        yield response_of(asked, "".join(pieces))
 
     def status(self) -> SystemStatus:
         """Every provider as it stands, from the live counters; during a drill the simulated ones instead."""
@@ -259,6 +263,14 @@ class Conductor:
             uptime_seconds=time.monotonic() - self._opened,
             version=VERSION,
         )
+
+    def status_of(self, name: str) -> ProviderStatus:
+        """One provider as it stands.
+
+        Raises:
+            UnknownProvider: lists the known ones.
+        """
+        return self._status_of(self.providers.get(name))
 
     def models(self) -> dict[str, list[str]]:
         """Every configured provider's models, as far as known; their default model first."""
@@ -306,7 +318,8 @@ class Conductor:
         return self.gateway.begin(request.provider, prompt, source=source, api_key_id=api_key_id)
 
 
-def _response(request: Request, text: str) -> ChatResponse:
+def response_of(request: Request, text: str) -> ChatResponse:
+    """A whole answer with the facts of the attempt that gave it."""
     call = request.attempt.call
     return ChatResponse.model_construct(  # of our own values: whoever sends it on validates it there
         content=text,

@@ -36,6 +36,7 @@ PREFIX = "CONDUCTOR_"
 ENDPOINT_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 """The `<NAME>` of an endpoint's variables, lower-cased; its public name has `-` in place of `_`."""
 
+_ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:[1-9]\d{0,4})?")
 _API_KEY = re.compile(r"[!-~]{16,512}")
 _PRICE = re.compile(
     r"([a-z][a-z0-9_]{0,31}|custom:[a-z][a-z0-9-]{0,31})/([^\s,=]{1,200})=(\d{1,6}(?:\.\d{1,6})?)/(\d{1,6}(?:\.\d{1,6})?)"
@@ -97,6 +98,10 @@ class Settings(BaseSettings):
     )
     allowed_hosts: list[str] = Field(
         default_factory=list, description="Host names of a proxy in front, comma-separated."
+    )
+    cors_origins: list[str] = Field(
+        default_factory=list,
+        description="Web pages of other sites that may call the API, as https://host, comma-separated.",
     )
     database_url: Secret | None = Field(
         default=None,
@@ -161,6 +166,18 @@ class Settings(BaseSettings):
     provider_queue: int = Field(default=200, ge=0, description="Calls that may wait for one provider.")
     queue_timeout: float = Field(default=5.0, gt=0, description="Longest wait in that queue, in seconds.")
     max_requests: int = Field(default=500, ge=1, description="Requests that may run or wait at the same time in all.")
+    api_body_bytes: int = Field(
+        default=27_262_976, ge=1024, description="Largest request to the API with its images, in bytes."
+    )
+    api_text_bytes: int = Field(
+        default=10_485_760, ge=1024, description="Largest request to the API without images, in bytes."
+    )
+    api_read_timeout: float = Field(
+        default=30.0, gt=0, description="Longest time for a small request to the API to arrive, in seconds."
+    )
+    api_send_timeout: float = Field(
+        default=30.0, gt=0, description="Longest wait for a client of the API to take what it is sent, in seconds."
+    )
 
     budget_day: float | None = Field(default=None, ge=0, description="What a day may cost in all, in USD.")
     budget_month: float | None = Field(default=None, ge=0, description="What a month may cost in all, in USD.")
@@ -209,10 +226,20 @@ class Settings(BaseSettings):
             parsed(value.reveal())
         return value
 
-    @field_validator("allowed_hosts", "local_models", "auto_providers", mode="before")
+    @field_validator("allowed_hosts", "cors_origins", "local_models", "auto_providers", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return _comma_separated(value)
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _exact_origins(cls, value: list[str]) -> list[str]:
+        for origin in value:
+            if "*" in origin:
+                raise ValueError("origins must be named one by one: * would let every web page in")
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError("an origin is http:// or https://, a host in lower case and perhaps :port, no more")
+        return value
 
     @field_validator("prices", mode="before")
     @classmethod

@@ -28,6 +28,7 @@ _GROUPS = {
         "durability",
         "drill",
     ),
+    "The API": ("cors_origins", "api_body_bytes", "api_text_bytes", "api_read_timeout", "api_send_timeout"),
     "The local model": ("local_models", "local_threads"),
     "Your own endpoints, and models used when none is named": ("endpoints", "default_models"),
     "AUTO": ("strategy", "auto_providers", "auto_quality"),

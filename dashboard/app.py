@@ -21,13 +21,16 @@ if str(FOLDER.parent) not in sys.path:
     sys.path.insert(0, str(FOLDER.parent))
 
 from conductor_core import interpreter  # noqa: E402 - needs the path above
+from conductor_core.api import create_app  # noqa: E402 - needs the path above
 from dashboard import (  # noqa: E402 - needs the path above
     attached_files,
     call_downloads,
     conversation_downloads,
     plotly_file,
+    runtime,
     set_downloads,
 )
+from dashboard.conversation_page import page  # noqa: E402 - needs the path above
 from dashboard.faults import report_script_error  # noqa: E402 - needs the path above
 from dashboard.guard import Guard  # noqa: E402 - needs the path above
 from dashboard.startup import load_policy, serve_conductor  # noqa: E402 - needs the path above
@@ -51,7 +54,7 @@ app = st.App(
         attached_files.route,
         *conversation_downloads.routes,
     ],
-    middleware=[Middleware(Guard, load=load_policy)],
+    middleware=[Middleware(Guard, load=load_policy, api=create_app(runtime.get_conductor, page=page))],
     on_script_error=report_script_error,
 )
 

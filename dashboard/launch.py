@@ -14,9 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from conductor_core.errors import SettingsError
+from conductor_core.net.listening import check_addresses
 from conductor_core.redaction import Redactor
 from conductor_core.settings import Environment, Settings
-from dashboard.guard.policy import check_addresses
 from dashboard.port_owner import Owner, find_owner
 
 APP = Path(__file__).with_name("app.py")

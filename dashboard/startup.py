@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 from conductor_core import logs
 from conductor_core.bridge import Bridge
 from conductor_core.conductor import Conductor
+from conductor_core.net.listening import is_private, keep_to_this_process, listening_addresses, listening_url
 from conductor_core.redaction import Redactor
 from conductor_core.settings import Environment, Settings
 from dashboard import runtime
 from dashboard.guard import Policy, admit
-from dashboard.guard.listening import is_private, keep_to_this_process, listening_addresses, listening_url
 
 QUIET_SECONDS = 3.0
 

@@ -7,12 +7,14 @@ Anthropic's clients expect to read it. A provider's refusal of *its* key is our 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 import orjson
+from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -22,6 +24,7 @@ from conductor_core.errors import (
     ConductorError,
     ConversationBusy,
     InvalidRequest,
+    LimitReached,
     NobodyLeft,
     NotConfigured,
     NotFound,
@@ -29,8 +32,10 @@ from conductor_core.errors import (
     StoreError,
     UnknownProvider,
 )
+from conductor_core.ids import new_id
 from conductor_core.kinds import Outcome
 from conductor_core.models import ErrorResponse
+from conductor_core.submissions import AnotherSubmission
 
 INTERNAL = "internal_error"
 RETRY_SOON = 1.0
@@ -61,6 +66,7 @@ _OURS: tuple[tuple[type[ConductorError], int, str], ...] = (
     (NotConfigured, 400, "not_configured"),
     (NobodyLeft, 503, "no_provider"),
     (ConversationBusy, 409, "conversation_busy"),
+    (AnotherSubmission, 409, "idempotency_key_reused"),
     (NotFound, 404, "not_found"),
     (StoreError, 503, "storage_unavailable"),
 )
@@ -70,6 +76,7 @@ _HTTP: Mapping[int, tuple[str, str]] = {
     405: ("method_not_allowed", "This address does not take this method."),
 }
 
+_ITEM = re.compile(r"\.(\d+)(?=\.|$)")
 _OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 _ANTHROPIC_TYPES = {
     401: "authentication_error",
@@ -158,8 +165,12 @@ def problem_of(error: BaseException) -> Problem:
         return error.problem
     if isinstance(error, ProviderError):
         return _of_provider(error)
+    if isinstance(error, LimitReached):
+        return Problem(429, "limit_reached", str(error), retry_after=error.retry_after, headers=error.headers)
     if isinstance(error, ValidationError):
         error = InvalidRequest.from_validation(error)
+    if isinstance(error, RequestValidationError):
+        error = _of_parameters(error)
     if isinstance(error, HTTPException):
         return _of_http(error)
     for kind, status, code in _OURS:
@@ -168,7 +179,7 @@ def problem_of(error: BaseException) -> Problem:
                 status,
                 code,
                 str(error),
-                param=getattr(error, "field", None) or None,
+                param=_ITEM.sub(r"[\1]", getattr(error, "field", "")) or None,
                 provider=getattr(error, "provider", None),
                 retry_after=RETRY_SOON if status == 503 else None,
             )
@@ -184,6 +195,11 @@ def response_of(problem: Problem, scope: Scope, request_id: str) -> Response:
     return Response(body, problem.status, headers, "application/json")
 
 
+def refusal_of(scope: Scope, status: int, sentence: str) -> Response:
+    """The answer to a connection that is turned away before anything looks at it."""
+    return response_of(Problem(status, "refused", sentence), scope, new_id())
+
+
 def _of_provider(error: ProviderError) -> Problem:
     status, code = _UPSTREAM.get(error.kind, (502, "upstream_error"))
     if error.status == 422 and error.kind is Outcome.BAD_REQUEST:
@@ -191,6 +207,13 @@ def _of_provider(error: ProviderError) -> Problem:
     wait = error.retry_after or (RETRY_SOON if status == 503 else None)
     waits = status in (429, 503) and wait is not None and error.kind not in (Outcome.QUOTA, Outcome.BUDGET)
     return Problem(status, code, str(error), provider=error.provider, retry_after=wait if waits else None)
+
+
+def _of_parameters(error: RequestValidationError) -> InvalidRequest:
+    """A parameter of the address or a header out of its bounds; what was sent is not repeated."""
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"][1:]) or "request"
+    return InvalidRequest(f"{field}: {first['msg'].removeprefix('Value error, ')}.", field)
 
 
 def _of_http(error: HTTPException) -> Problem:

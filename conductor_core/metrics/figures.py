@@ -243,8 +243,8 @@ class Filter:
     """Which calls. Empty means all.
 
     Attributes:
-        outcomes, conversation: only rows know these: with one of them at most `ROWS_AT_MOST` of the newest rows of the
-            span are read, and `Overview.stale` says how many were not.
+        outcomes, conversation, keys: only rows know these: with one of them at most `ROWS_AT_MOST` of the newest rows
+            of the span are read, and `Overview.stale` says how many were not.
     """
 
     providers: tuple[str, ...] = ()
@@ -253,11 +253,12 @@ class Filter:
     outcomes: tuple[Outcome, ...] = ()
     conversation: str | None = None
     drill: bool = False
+    keys: tuple[str, ...] = ()
 
     @property
     def of_rows(self) -> bool:
         """Whether only rows can answer it."""
-        return bool(self.outcomes or self.conversation)
+        return bool(self.outcomes or self.conversation or self.keys)
 
 
 NO_FILTER = Filter()

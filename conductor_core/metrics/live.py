@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 
 from conductor_core.kinds import FAILURES, SUCCESSES, Outcome, ProviderState
 from conductor_core.metrics.call import Call
+from conductor_core.metrics.counters import Counters
 from conductor_core.metrics.pace import NOTHING, Facts, Flight, Pace
 from conductor_core.metrics.words import error_words
 from conductor_core.models import ProviderStatus
@@ -155,6 +156,9 @@ class LiveMetrics:
     Args:
         monotonic: seconds by a clock that never jumps; states go by it.
         wall: seconds since 1970 in UTC; what people read goes by it.
+
+    Attributes:
+        counters: what only grows.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time) -> None:
@@ -163,6 +167,7 @@ class LiveMetrics:
         self._tallies: dict[str, _Tally] = {}
         self._paces: dict[tuple[str, str], Pace] = {}
         self._answer_tokens: float | None = None
+        self.counters = Counters()
         self._lock = threading.Lock()
 
     def seed(self, calls: Iterable[Call]) -> None:
@@ -185,6 +190,7 @@ class LiveMetrics:
         """Counts one finished call, whatever its end."""
         assert call.outcome is not Outcome.RUNNING, "only finished calls are counted"
         monotonic, wall = self._monotonic(), self._wall()
+        self.counters.count(call)
         with self._lock:
             tally = self._tally(call.provider)
             tally.count(call)

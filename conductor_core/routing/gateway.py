@@ -85,12 +85,14 @@ class Gateway:
         conversation_id: str | None = None,
         lane_id: str | None = None,
         api_key_id: str | None = None,
+        request_id: str | None = None,
     ) -> Request:
         """Finds a prompt its provider and queues the row of the first attempt; run the request once, or `drop` it.
 
         Args:
             name: a provider's, or `auto`.
             api_key_id: with which key of ours it was asked for; its budget is held to.
+            request_id: what its rows are called by, where whoever asks has told it already.
 
         Raises:
             UnknownProvider, NotConfigured, InvalidRequest: as the router says.
@@ -117,6 +119,7 @@ class Gateway:
                 conversation_id=conversation_id,
                 lane_id=lane_id,
                 api_key_id=api_key_id,
+                request_id=request_id,
             )
         except BaseException:
             self.bulkheads.dismiss()

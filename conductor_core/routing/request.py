@@ -56,6 +56,7 @@ class Request:
         conversation_id: str | None = None,
         lane_id: str | None = None,
         api_key_id: str | None = None,
+        request_id: str | None = None,
     ) -> None:
         self._gateway = gateway
         self._route = route
@@ -66,7 +67,7 @@ class Request:
             "lane_id": lane_id,
             "api_key_id": api_key_id,
             "strategy": route.strategy,
-            "request_id": new_id(),
+            "request_id": request_id or new_id(),
         }
         self._limit = gateway.settings.attempts
         self._deadline: Deadline | None = None

@@ -60,6 +60,7 @@ def conditions(span: tuple[int, int], filter: Filter) -> list[ColumnElement[bool
         (calls.c.model, filter.models),
         (calls.c.source, filter.sources),
         (calls.c.outcome, filter.outcomes),
+        (calls.c.api_key_id, filter.keys),
     ):
         if values:
             found.append(column.in_(values))

@@ -475,6 +475,10 @@ class Store:
         """The calls that a selection of `call_columns` finds."""
         return [call_from(row) for row in self._rows(statement)]
 
+    def conversations_by(self, statement: Executable) -> list[Conversation]:
+        """The conversations that a selection of `conversation_columns` finds."""
+        return [conversation_from(row) for row in self._rows(statement)]
+
     def add(self, wholes: Sequence[Whole]) -> Saved:
         """Inserts whole conversations, all or none, without their calls; what is there already stays as it is."""
         chats = [whole.conversation for whole in wholes]

@@ -104,12 +104,17 @@ class Writer:
         return self._lagging_since
 
     @property
-    def trouble(self) -> str:
+    def stuck(self) -> str:
         """A sentence for people while answers are not being saved, else nothing."""
         since = self._lagging_since
         if self._trouble or (since is not None and time.monotonic() - since > _SLOW):
             return self._trouble or self._backend.slow
-        return self._upkeep.trouble or self._chore.trouble
+        return ""
+
+    @property
+    def trouble(self) -> str:
+        """The same, and what keeps figures from being added up."""
+        return self.stuck or self._upkeep.trouble or self._chore.trouble
 
     def close(self, timeout: float = 10.0) -> None:
         """Writes what is queued and ends the thread. Rows that can't be written within `timeout` s fail."""

@@ -10,12 +10,12 @@ from pathlib import Path
 import streamlit as st
 
 from conductor_core import VERSION
+from conductor_core.net.listening import UNKNOWN, listening_addresses
 from conductor_core.pricing import price_table_version
 from conductor_core.providers.local_models import Installation
 from conductor_core.settings import Settings
 from dashboard import runtime
 from dashboard.components import untrusted
-from dashboard.guard.listening import UNKNOWN, listening_addresses
 
 
 def facts() -> None:

@@ -7,13 +7,16 @@ from collections.abc import Callable
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from conductor_core.api.errors import refusal_of
+from conductor_core.api.paths import content_security_policy, is_api
 from conductor_core.errors import ConductorError
-from dashboard.guard.headers import with_security_headers
-from dashboard.guard.hosts import header_values, is_allowed_host, is_loopback, is_same_origin
+from conductor_core.net.entrance import Entrance, local_address
+from conductor_core.net.headers import with_security_headers
+from conductor_core.net.hosts import is_loopback
+from dashboard.guard.headers import CONTENT_SECURITY_POLICY
 from dashboard.guard.policy import Policy
 from dashboard.guard.sessions import Sessions
 
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Streamlit's own doors that this dashboard does not use: metrics, remote control, its OIDC login.
 _CLOSED = ("/_stcore/metrics", "/_stcore/agent", "/_stcore/script-health-check", "/auth", "/oauth2callback")
 
@@ -23,24 +26,31 @@ class Guard:
 
     `load` is called once, on the server's loop, before the application starts; when it raises a `ConductorError`, the
     server refuses to start with that sentence. Where the server runs no lifespan, nothing is served.
+
+    Args:
+        api: what answers programs. It asks for keys of its own, so nobody logs in there; and since it is chosen here,
+            by the same look at the path that passes the login by, no path can do the one without the other.
     """
 
-    def __init__(self, app: ASGIApp, load: Callable[[], Policy]) -> None:
+    def __init__(self, app: ASGIApp, load: Callable[[], Policy], api: ASGIApp | None = None) -> None:
         self._app = app
         self._load = load
+        self._api = api
         self._policy: Policy | None = None
+        self._entrance = Entrance()
         self._sessions: Sessions | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._start(scope, receive, send)
             return
-        send = with_security_headers(send)
-        answer = self._refusal(scope)
-        if answer is None and self._sessions is not None:
+        api = self._api if scope["type"] == "http" and is_api(scope["path"]) else None
+        send = with_security_headers(send, content_security_policy(scope["path"]) if api else CONTENT_SECURITY_POLICY)
+        answer = self._refusal(scope, api is not None)
+        if answer is None and api is None and self._sessions is not None:
             answer = await self._sessions.answer(scope, receive)
         if answer is None:
-            await self._app(scope, receive, send)
+            await (api or self._app)(scope, receive, send)
         else:
             await refuse(answer, scope, receive, send)
 
@@ -58,6 +68,7 @@ class Guard:
 
         try:
             self._policy = self._load()
+            self._entrance = Entrance(self._policy.allowed_hosts)
             self._sessions = Sessions(self._policy.login) if self._policy.login else None
             await self._app(scope, receive, send_or_hold)
         except ConductorError as refusal:
@@ -69,21 +80,17 @@ class Guard:
                 await send(failure)
             raise
 
-    def _refusal(self, scope: Scope) -> Response | None:
+    def _refusal(self, scope: Scope, of_api: bool) -> Response | None:
         """Why this connection is none of ours, or None."""
         policy = self._policy
         if policy is None:
             return PlainTextResponse("Conductor did not start: its server ran no ASGI lifespan.", 503)
-        local = _local_address(scope)
+        local = local_address(scope)
         if policy.login is None and local is not None and not is_loopback(local):
             return PlainTextResponse("This address needs a password. Set CONDUCTOR_PASSWORD and restart.", 403)
-        hosts = header_values(scope["headers"], b"host")
-        if len(hosts) != 1 or not is_allowed_host(hosts[0], policy.allowed_hosts, local):
-            return PlainTextResponse(
-                "This host name is not Conductor's. A proxy's is set by CONDUCTOR_ALLOWED_HOSTS.", 400
-            )
-        if not _is_own_origin(scope, hosts[0]):
-            return PlainTextResponse("This request came from another site.", 403)
+        refused = self._entrance.refusal(scope, policy.cors_origins if of_api else ())
+        if refused:
+            return refusal_of(scope, *refused) if of_api else PlainTextResponse(refused[1], refused[0])
         if any(scope["path"] == path or scope["path"].startswith(f"{path}/") for path in _CLOSED):
             return PlainTextResponse("There is nothing here.", 404)
         return None
@@ -96,21 +103,3 @@ async def refuse(answer: Response, scope: Scope, receive: Receive, send: Send) -
     else:
         await receive()
         await send({"type": "websocket.close", "code": 1008})
-
-
-def _local_address(scope: Scope) -> str | None:
-    """The server's end of this connection, or None on a Unix socket."""
-    server = scope.get("server")
-    return str(server[0]) if server and server[1] is not None else None
-
-
-def _is_own_origin(scope: Scope, host: str) -> bool:
-    """Whether the Origin header, where it matters, is this very host and port.
-
-    A browser always sends it with a WebSocket and with every unsafe method (Fetch standard, "append a request Origin
-    header"). So on a WebSocket it must be there; elsewhere its absence means a program, which no other site can steer.
-    """
-    origins = header_values(scope["headers"], b"origin")
-    if scope["type"] == "websocket":
-        return len(origins) == 1 and is_same_origin(origins[0], host)
-    return scope["method"] in _SAFE_METHODS or all(is_same_origin(origin, host) for origin in origins)

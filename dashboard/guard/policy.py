@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from conductor_core.errors import SettingsError
+from conductor_core.net.listening import check_addresses, own_names
 from conductor_core.settings import Settings
-from dashboard.guard.hosts import is_loopback
-from dashboard.guard.listening import is_private
 from dashboard.guard.login import Login
 
 _REQUIRED_OPTIONS: dict[str, object] = {
@@ -29,10 +28,12 @@ class Policy:
 
     Attributes:
         allowed_hosts: host names besides loopback that this server answers to, lower case.
+        cors_origins: other sites whose pages may call the API.
         login: the password and its sessions; None when everyone on this machine may come in.
     """
 
     allowed_hosts: frozenset[str] = field(default_factory=frozenset)
+    cors_origins: frozenset[str] = field(default_factory=frozenset)
     login: Login | None = None
 
 
@@ -45,25 +46,7 @@ def admit(settings: Settings, addresses: Sequence[str]) -> Policy:
     check_addresses(settings, addresses)
     check_streamlit_options()
     login = Login.open(settings.password, settings.home) if settings.password else None
-    own = {address.lower() for address in [*addresses, settings.host] if address and not is_loopback(address)}
-    return Policy(frozenset(own | {host.lower() for host in settings.allowed_hosts}), login)
-
-
-def check_addresses(settings: Settings, addresses: Sequence[str]) -> None:
-    """Refuses to listen where others can reach us without a password.
-
-    Raises:
-        SettingsError: one of the addresses, or CONDUCTOR_HOST, is not loopback and no password is set.
-    """
-    if settings.password is not None:
-        return
-    for address in [*addresses, settings.host]:
-        if not is_private(address):
-            raise SettingsError(
-                f"Conductor would listen on {address or 'every network interface'}, where others can reach it, "
-                "and no password is set. Set CONDUCTOR_PASSWORD, or listen on 127.0.0.1 "
-                "(server.address in .streamlit/config.toml, --server.address, --host or CONDUCTOR_HOST)."
-            )
+    return Policy(own_names(settings, addresses), frozenset(settings.cors_origins), login)
 
 
 def check_streamlit_options() -> None:

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope
 
-from dashboard.guard.hosts import header_values
+from conductor_core.net.hosts import header_values
 from dashboard.guard.login import COOKIE, SESSION_SECONDS, Login
 from dashboard.guard.login_page import login_page, logout_page
 

@@ -22,9 +22,10 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
 from conductor_core.errors import SettingsError
+from conductor_core.net.headers import SECURITY_HEADERS
 from conductor_core.secret import Secret
 from dashboard.guard import Guard, Policy
-from dashboard.guard.headers import INLINE_SCRIPT, SECURITY_HEADERS
+from dashboard.guard.headers import CONTENT_SECURITY_POLICY, INLINE_SCRIPT
 from dashboard.guard.login import COOKIE, TRIES_PER_CLIENT, Login
 
 PASSWORD = "open sesame, please"
@@ -111,7 +112,7 @@ async def test_every_response_carries_the_headers(open_door: str) -> None:
         await _get(open_door, Host="evil.example"),
         await _get(open_door, "/_stcore/metrics"),
     ):
-        for name, value in SECURITY_HEADERS.items():
+        for name, value in {"content-security-policy": CONTENT_SECURITY_POLICY, **SECURITY_HEADERS}.items():
             assert answer.headers.get_list(name) == [value]
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.guard.hosts import is_allowed_host, is_loopback, is_same_origin, parse_host
+from conductor_core.net.hosts import is_allowed_host, is_loopback, is_same_origin, parse_host
 
 
 @pytest.mark.parametrize(

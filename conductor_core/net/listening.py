@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Any
 
-from dashboard.guard.hosts import is_loopback
+from conductor_core.errors import SettingsError
+from conductor_core.net.hosts import is_loopback
+from conductor_core.settings import Settings
 
 UNKNOWN = "an unknown address"
 
@@ -59,6 +61,29 @@ def is_private(address: str) -> bool:
     except OSError:
         return False
     return all(is_loopback(str(entry[4][0])) for entry in found)
+
+
+def check_addresses(settings: Settings, addresses: Sequence[str]) -> None:
+    """Refuses to listen where others can reach us without a password.
+
+    Raises:
+        SettingsError: one of the addresses, or CONDUCTOR_HOST, is not loopback and no password is set.
+    """
+    if settings.password is not None:
+        return
+    for address in [*addresses, settings.host]:
+        if not is_private(address):
+            raise SettingsError(
+                f"Conductor would listen on {address or 'every network interface'}, where others can reach it, "
+                "and no password is set. Set CONDUCTOR_PASSWORD, or listen on 127.0.0.1 "
+                "(server.address in .streamlit/config.toml, --server.address, --host or CONDUCTOR_HOST)."
+            )
+
+
+def own_names(settings: Settings, addresses: Sequence[str]) -> frozenset[str]:
+    """The host names besides loopback that a server on these addresses answers to, lower case."""
+    own = {address.lower() for address in [*addresses, settings.host] if address and not is_loopback(address)}
+    return frozenset(own | {host.lower() for host in settings.allowed_hosts})
 
 
 def _servers() -> Iterator[tuple[Any, list[socket.socket]]]:
