@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from conductor_core import pdf_text
 from conductor_core.child import bare_environment
 from conductor_core.errors import InvalidRequest
-from conductor_core.prompt import ImagePart, Part, TextPart
+from conductor_core.prompt import Content, ImagePart, TextPart
 from conductor_core.store.records import Attachment
 from conductor_core.text import clean_text, is_blank
 
@@ -68,7 +68,7 @@ def noted(attachment: Attachment) -> dict[str, Any]:
     }
 
 
-def part_of(attachment: Attachment) -> Part:
+def part_of(attachment: Attachment) -> Content:
     """An attachment as what is sent."""
     if attachment.media_type != TEXT:
         return ImagePart(attachment.media_type, attachment.data)
@@ -84,10 +84,10 @@ class Shelf:
 
     def __init__(self, read: Callable[[Collection[str]], list[Attachment]]) -> None:
         self._read = read
-        self._kept: OrderedDict[str, Part] = OrderedDict()
+        self._kept: OrderedDict[str, Content] = OrderedDict()
         self._bytes = 0
 
-    async def parts(self, ids: Collection[str]) -> dict[str, Part]:
+    async def parts(self, ids: Collection[str]) -> dict[str, Content]:
         """By id; without those that are gone."""
         missing = [id for id in ids if id not in self._kept]
         found = {id: self._kept[id] for id in ids if id in self._kept}
@@ -98,7 +98,7 @@ class Shelf:
                 self._kept.move_to_end(id)
         return found
 
-    def put(self, attachment: Attachment) -> Part:
+    def put(self, attachment: Attachment) -> Content:
         """Keeps one that was just made."""
         part = part_of(attachment)
         if attachment.id not in self._kept:  # two turns may have read the same one at once
@@ -109,7 +109,7 @@ class Shelf:
         return part
 
 
-def _size(part: Part) -> int:
+def _size(part: Content) -> int:
     return len(part.data) if isinstance(part, ImagePart) else len(part.text)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from conductor_core.errors import NotFound
 from conductor_core.models import MessageRole
-from conductor_core.prompt import Message, Part, Prompt
+from conductor_core.prompt import Content, Message, Prompt
 from conductor_core.store.records import StoredMessage
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ CONTINUES = "continues"
 FIRST_MERGE = 1000
 """From this lane on, what is stored beside the answers to a prompt was made of them: a merge each."""
 
-NO_PARTS: Mapping[str, Part] = MappingProxyType({})
+NO_PARTS: Mapping[str, Content] = MappingProxyType({})
 
 GO_ON = "Your answer broke off. Go on exactly where it ended, without repeating any of it."
 """What is sent after an answer that broke off, for it to be continued."""
@@ -170,7 +170,7 @@ def prompt_of(
     text: str,
     begun: str = "",
     attached: Sequence[str] = (),
-    parts: Mapping[str, Part] = NO_PARTS,
+    parts: Mapping[str, Content] = NO_PARTS,
 ) -> Prompt:
     """System prompt, all that was said in this lane on the path before, and the new message.
 

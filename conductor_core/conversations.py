@@ -31,7 +31,7 @@ from conductor_core.kinds import LaneState, Verdict
 from conductor_core.metrics.total import total_of
 from conductor_core.models import MAX_CHARACTERS
 from conductor_core.places import Place
-from conductor_core.prompt import Part
+from conductor_core.prompt import Content
 from conductor_core.redaction import Redactor
 from conductor_core.routing.expectation import NEWEST, Expectation, Lengths, Outlook, expected_cost, outlook_of
 from conductor_core.routing.gateway import Gateway
@@ -436,7 +436,7 @@ class Conversations:
             trouble = self._store.writer.trouble or "The database is busy."
             raise StoreError(f"{trouble} {undone}, because it could not be saved.") from error
 
-    async def _parts(self, before: Sequence[Step], attached: Sequence[str] = ()) -> dict[str, Part]:
+    async def _parts(self, before: Sequence[Step], attached: Sequence[str] = ()) -> dict[str, Content]:
         """By its id all that is attached on a path, as it is sent."""
         ids = [*(id for step in before for id in files_of(step.prompt)), *attached]
         return await self._shelf.parts(ids) if ids else {}

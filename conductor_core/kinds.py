@@ -24,7 +24,57 @@ class FinishReason(StrEnum):
     LENGTH = "length"
     SAFETY = "safety"
     RECITATION = "recitation"
+    TOOL_CALLS = "tool_calls"
+    """The model waits for what the tools it called give back."""
     OTHER = "other"
+
+
+class Need(StrEnum):
+    """What a prompt may hold that not every provider takes."""
+
+    IMAGES = "images"
+    TOOLS = "tools"
+    JSON_OBJECT = "json_object"
+    """An answer that is some JSON object."""
+    JSON_SCHEMA = "json_schema"
+    """An answer that fits a schema."""
+    PENALTIES = "penalties"
+    """For words that came before."""
+
+    @property
+    def words(self) -> str:
+        """What does not take it lacks: `It takes no images.`"""
+        return _NEED_WORDS[self]
+
+    @property
+    def parameter(self) -> str:
+        """The parameter of a request that asks for it."""
+        return _NEED_PARAMETERS[self]
+
+
+_NEED_WORDS = {
+    Need.IMAGES: "images",
+    Need.TOOLS: "tools",
+    Need.JSON_OBJECT: "response_format json_object",
+    Need.JSON_SCHEMA: "response_format json_schema",
+    Need.PENALTIES: "presence_penalty or frequency_penalty",
+}
+_NEED_PARAMETERS = {
+    Need.IMAGES: "messages",
+    Need.TOOLS: "tools",
+    Need.JSON_OBJECT: "response_format",
+    Need.JSON_SCHEMA: "response_format",
+    Need.PENALTIES: "presence_penalty",
+}
+
+
+class ToolUse(StrEnum):
+    """Whether a model may call the tools it is given."""
+
+    AUTO = "auto"
+    NONE = "none"
+    REQUIRED = "required"
+    """It must call one at least."""
 
 
 class LaneState(StrEnum):

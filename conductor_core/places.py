@@ -13,7 +13,7 @@ from conductor_core.branches import Step, Tree
 from conductor_core.errors import InvalidRequest
 from conductor_core.kinds import LaneState, Source
 from conductor_core.models import MessageRole
-from conductor_core.prompt import Part
+from conductor_core.prompt import Content
 from conductor_core.store.records import Conversation, StoredMessage
 from conductor_core.turns import Begun
 
@@ -36,7 +36,7 @@ class Place:
     missing: StoredMessage | None = None
     showing: Sequence[tuple[str, int]] = ()
     begun: Mapping[int, Begun] = field(default_factory=dict)
-    parts: Mapping[str, Part] = field(default_factory=dict)
+    parts: Mapping[str, Content] = field(default_factory=dict)
 
     @property
     def source(self) -> Source:

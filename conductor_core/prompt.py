@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import orjson
+
+from conductor_core.kinds import Need, ToolUse
 from conductor_core.models import ChatRequest, MessageRole
 
 
@@ -14,6 +18,11 @@ class TextPart:
     """A piece of plain text."""
 
     text: str
+
+    @property
+    def characters(self) -> int:
+        """Its length for estimates."""
+        return len(self.text)
 
 
 IMAGE_CHARACTERS = 6_000
@@ -31,8 +40,56 @@ class ImagePart:
     def base64(self) -> str:
         return b64encode(self.data).decode()
 
+    @property
+    def characters(self) -> int:
+        return IMAGE_CHARACTERS
 
-Part = TextPart | ImagePart
+
+Content = TextPart | ImagePart
+"""What a person can send."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool the model called, in a message of the assistant's. `arguments` is JSON as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+    @property
+    def characters(self) -> int:
+        return len(self.name) + len(self.arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a called tool gave back, in a message of the user's.
+
+    Attributes:
+        call_id: the call's id.
+        failed: the tool says that it could not do it.
+    """
+
+    call_id: str
+    parts: tuple[Content, ...]
+    failed: bool = False
+
+    @property
+    def text(self) -> str:
+        """Its words, without the pictures."""
+        return _words(self.parts)
+
+    @property
+    def images(self) -> tuple[ImagePart, ...]:
+        return _images(self.parts)
+
+    @property
+    def characters(self) -> int:
+        return sum(part.characters for part in self.parts)
+
+
+Part = Content | ToolCall | ToolResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +101,17 @@ class Message:
 
     @property
     def text(self) -> str:
-        """Its words, without the pictures."""
-        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+        """Its words, without the pictures and the tools."""
+        return _words(self.parts)
 
     @property
     def images(self) -> tuple[ImagePart, ...]:
-        return tuple(part for part in self.parts if isinstance(part, ImagePart))
+        return _images(self.parts)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it holds nothing but text."""
+        return all(type(part) is TextPart for part in self.parts)
 
     @classmethod
     def of(cls, role: MessageRole, text: str, before: Iterable[Part] = ()) -> Message:
@@ -58,8 +120,42 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Tool:
+    """A function the model may call. `parameters` is the JSON schema of its arguments; None: it takes none.
+
+    `strict`: whether the vendor is to see to it that the arguments fit the schema.
+    """
+
+    name: str
+    description: str = ""
+    parameters: Mapping[str, Any] | None = None
+    strict: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFormat:
+    """That the answer is JSON: any object, or one that fits `schema`."""
+
+    schema: Mapping[str, Any] | None = None
+    name: str = "answer"
+    description: str = ""
+    strict: bool | None = None
+
+    @property
+    def need(self) -> Need:
+        return Need.JSON_OBJECT if self.schema is None else Need.JSON_SCHEMA
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
-    """Messages and parameters. A parameter that is None is left to the provider (`max_tokens`: the model's limit)."""
+    """Messages and parameters. A parameter that is None is left to the provider (`max_tokens`: the model's limit).
+
+    Attributes:
+        tool_use: whether tools may or must be called.
+        must_call: the name of the one tool that must be.
+        parallel_tools: whether several may be called at once.
+        answer_format: None: as the model likes.
+    """
 
     messages: tuple[Message, ...]
     model: str | None = None
@@ -69,6 +165,13 @@ class Prompt:
     top_k: int | None = None
     stop: tuple[str, ...] = ()
     seed: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    answer_format: AnswerFormat | None = None
+    tools: tuple[Tool, ...] = ()
+    tool_use: ToolUse | None = None
+    must_call: str | None = None
+    parallel_tools: bool | None = None
 
     @classmethod
     def from_request(cls, request: ChatRequest) -> Prompt:
@@ -85,14 +188,41 @@ class Prompt:
 
     @property
     def characters(self) -> int:
-        """Its length for estimates, an image as `IMAGE_CHARACTERS`."""
-        return sum(
-            IMAGE_CHARACTERS if isinstance(part, ImagePart) else len(part.text)
-            for message in self.messages
-            for part in message.parts
-        )
+        """Its length for estimates, an image as `IMAGE_CHARACTERS`, tools as their definitions."""
+        said = sum([part.characters for message in self.messages for part in message.parts])
+        return said + sum(_definition(tool) for tool in self.tools) if self.tools else said
 
     @property
-    def has_images(self) -> bool:
-        """Whether only a provider that takes images can answer it."""
-        return any(message.images for message in self.messages)
+    def needs(self) -> tuple[Need, ...]:
+        """What it holds that not every provider takes."""
+        needs = []
+        kinds = {type(part) for message in self.messages for part in message.parts}
+        if ImagePart in kinds or (ToolResult in kinds and self._shows_images):
+            needs.append(Need.IMAGES)
+        if self.tools or ToolCall in kinds or ToolResult in kinds:
+            needs.append(Need.TOOLS)
+        if self.answer_format:
+            needs.append(self.answer_format.need)
+        if self.presence_penalty or self.frequency_penalty:
+            needs.append(Need.PENALTIES)
+        return tuple(needs)
+
+    @property
+    def _shows_images(self) -> bool:
+        """Whether a tool gave images back."""
+        parts = (part for message in self.messages for part in message.parts)
+        return any(isinstance(part, ToolResult) and part.images for part in parts)
+
+
+def _words(parts: Iterable[Part]) -> str:
+    return "".join(part.text for part in parts if isinstance(part, TextPart))
+
+
+def _images(parts: Iterable[Part]) -> tuple[ImagePart, ...]:
+    return tuple(part for part in parts if isinstance(part, ImagePart))
+
+
+def _definition(tool: Tool) -> int:
+    """The length of a tool's definition."""
+    schema = len(orjson.dumps(tool.parameters)) if tool.parameters else 0
+    return len(tool.name) + len(tool.description) + schema

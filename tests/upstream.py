@@ -26,6 +26,7 @@ call by `upstream.behaviour` or `POST /_behaviour` with those words as the body:
     uncounted       no usage
     length, filter  these finish reasons
     thinking        the model thinks before it answers
+    calls-N         it calls `CALLED` N times after its text, until it is told what that gave back
     crlf            lines end with CRLF
     big-KB          every piece of text has this size
     html, garbage   a web page; something that is not JSON
@@ -51,10 +52,12 @@ from typing import Any, Self
 
 _KNOBS = (
     "words|delay|gap|drip|same|first|silent|status|waitms|wait|date|past|info|quota|error|stall|cut|end|badend|bad|bytes|halves|unfinished|uncounted|length|filter"
-    "|thinking|crlf|big|html|garbage|redirect|hang"
+    "|thinking|calls|crlf|big|html|garbage|redirect|hang"
 )
 _KNOB = re.compile(rf"(?<![a-z0-9])({_KNOBS})(?:-(\d+))?(?![a-z0-9])")
 _TEXT = ("Grüße", "aus", "Köln", "👋", "—", "it", "works", "日本語", "too\u2028or", "so", "they", "say")
+
+CALLED = "get_weather"
 
 PAGE = b"<!DOCTYPE html><html><body>Welcome to the proxy</body></html>"
 
@@ -88,6 +91,11 @@ class Plan:
     @property
     def text(self) -> str:
         return "".join(self.pieces)
+
+    @property
+    def calls(self) -> list[tuple[str, dict[str, Any]]]:
+        """The tool calls of the answer: their ids and arguments."""
+        return [(f"call_{number}", {"city": "Köln", "day": number}) for number in range(self.get("calls"))]
 
     @property
     def thoughts(self) -> str:
@@ -168,7 +176,13 @@ class OpenAIDialect(Dialect):
         return {"object": "list", "data": [{"id": "first-model", "object": "model"}, {"id": "second-model"}]}
 
     def whole(self, plan: Plan, model: str) -> Any:
-        message = {"role": "assistant", "content": plan.text, "reasoning_content": plan.thoughts or None}
+        message: dict[str, Any] = {
+            "role": "assistant",
+            "content": plan.text or None,
+            "reasoning_content": plan.thoughts or None,
+        }
+        if plan.calls:
+            message["tool_calls"] = [self._call(id, json.dumps(arguments)) for id, arguments in plan.calls]
         answer = {"id": "c1", "object": "chat.completion", "model": model}
         choice = {"index": 0, "message": message, "finish_reason": self._reason(plan)}
         return {**answer, "choices": [choice], **({} if "uncounted" in plan else {"usage": self._usage(plan)})}
@@ -180,7 +194,17 @@ class OpenAIDialect(Dialect):
         before = [event({"role": "assistant", "content": ""})]
         if plan.thoughts:
             before.append(event({"reasoning_content": plan.thoughts}))
-        after = [] if "unfinished" in plan else [event({}, self._reason(plan))]
+        after = []
+        for number, (id, arguments) in enumerate(plan.calls):
+            text = json.dumps(arguments)
+            first, rest = self._call(id, ""), {"function": {"arguments": text[9:]}}
+            after += [
+                event({"tool_calls": [{"index": number, **first}]}),
+                event({"tool_calls": [{"index": number, "function": {"arguments": text[:9]}}]}),
+                event({"tool_calls": [{"index": number, **rest}]}),
+            ]
+        if "unfinished" not in plan:
+            after.append(event({}, self._reason(plan)))
         if "uncounted" not in plan:
             after.append({"id": "c1", "model": model, "choices": [], "usage": self._usage(plan)})
         return before, [event({"content": piece}) for piece in _halved(plan)], [*after, "[DONE]"]
@@ -190,7 +214,12 @@ class OpenAIDialect(Dialect):
         return {"error": {"message": f"synthetic {status}", "type": "server_error", "code": kinds.get(status)}}
 
     def _reason(self, plan: Plan) -> str:
+        if plan.calls:
+            return "tool_calls"
         return "length" if "length" in plan else "content_filter" if "filter" in plan else "stop"
+
+    def _call(self, id: str, arguments: str) -> Any:
+        return {"id": id, "type": "function", "function": {"name": CALLED, "arguments": arguments}}
 
     def _usage(self, plan: Plan) -> Any:
         thinking = 3 if "thinking" in plan else 0
@@ -218,8 +247,12 @@ class AnthropicDialect(Dialect):
         return {"data": [{"type": "model", "id": "first-model"}, {"type": "model", "id": "second-model"}]}
 
     def whole(self, plan: Plan, model: str) -> Any:
-        content = [{"type": "thinking", "thinking": plan.thoughts, "signature": "x"}] if plan.thoughts else []
-        content.append({"type": "text", "text": plan.text})
+        content: list[Any] = (
+            [{"type": "thinking", "thinking": plan.thoughts, "signature": "x"}] if plan.thoughts else []
+        )
+        if plan.text:
+            content.append({"type": "text", "text": plan.text})
+        content += [{"type": "tool_use", "id": id, "name": CALLED, "input": arguments} for id, arguments in plan.calls]
         answer = {"id": "m1", "type": "message", "role": "assistant", "model": model, "content": content}
         usage = {} if "uncounted" in plan else {"usage": {"input_tokens": 7, "output_tokens": self._count(plan)}}
         return {**answer, "stop_reason": self._reason(plan), "stop_sequence": None, **usage}
@@ -231,10 +264,18 @@ class AnthropicDialect(Dialect):
         if plan.thoughts:
             before.append(self._delta(0, "thinking", plan.thoughts))
         text = [self._delta(1, "text", piece) for piece in _halved(plan)]
+        calls: list[Any] = []
+        for number, (id, arguments) in enumerate(plan.calls, 2):
+            block = {"type": "tool_use", "id": id, "name": CALLED, "input": {}}
+            calls.append({"type": "content_block_start", "index": number, "content_block": block})
+            for piece in (json.dumps(arguments)[:9], json.dumps(arguments)[9:]):
+                delta = {"type": "input_json_delta", "partial_json": piece}
+                calls.append({"type": "content_block_delta", "index": number, "delta": delta})
+            calls.append({"type": "content_block_stop", "index": number})
         end: dict[str, Any] = {"type": "message_delta", "delta": {"stop_reason": self._reason(plan)}}
         if "uncounted" not in plan:
             end["usage"] = {"output_tokens": self._count(plan)}
-        return before, text, [*([] if "unfinished" in plan else [end]), {"type": "message_stop"}]
+        return before, text, [*calls, *([] if "unfinished" in plan else [end]), {"type": "message_stop"}]
 
     def error(self, status: int) -> Any:
         kinds = {401: "authentication_error", 404: "not_found_error", 429: "rate_limit_error", 529: "overloaded_error"}
@@ -244,6 +285,8 @@ class AnthropicDialect(Dialect):
         return {"type": "content_block_delta", "index": index, "delta": {"type": f"{kind}_delta", kind: text}}
 
     def _reason(self, plan: Plan) -> str:
+        if plan.calls:
+            return "tool_use"
         return "max_tokens" if "length" in plan else "refusal" if "filter" in plan else "end_turn"
 
     def _count(self, plan: Plan) -> int:
@@ -427,6 +470,8 @@ class _Connection(asyncio.Protocol):
         plan = Plan.of(f"{model} {self._upstream.behaviour}", self._upstream.says)
         if "first" in plan and sum(one.model == model for one in self._upstream.requests) > plan.get("first"):
             plan = Plan.of("", self._upstream.says)
+        if "calls" in plan and _tells_results(body):
+            del plan.knobs["calls"]
         await self._carry_out(plan, dialect, received)
         received.answered.set()
 
@@ -533,6 +578,12 @@ class _Connection(asyncio.Protocol):
     def _send(self, status: int, body: bytes, content_type: str, extra: str = "") -> None:
         head = f"HTTP/1.1 {status} Any\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n{extra}\r\n"
         self._transport.write(head.encode() + body)
+
+
+def _tells_results(body: Any) -> bool:
+    """Whether the last message says what a tool gave back."""
+    last = body["messages"][-1] if isinstance(body, dict) and body.get("messages") else {}
+    return last.get("role") == "tool" or '"tool_result"' in json.dumps(last)
 
 
 def _asked_wait(plan: Plan) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conductor_core.errors import SettingsError, UnknownProvider
+from conductor_core.kinds import Need
 from conductor_core.pricing import FREE, OwnPrice, Usage
 from conductor_core.providers.base import BaseProvider, Chunk, Completion, Endpoint, Vendor
 from conductor_core.providers.drill import DRILLS, SWITCH
@@ -41,6 +42,9 @@ VENDORS: tuple[Vendor, ...] = (
         base_url_variable="GEMINI_BASE_URL",
         default_model="gemini-2.5-flash",
         price_list="google",
+        # Its SDK knows neither schemas as JSON has them nor the signatures that calls of tools come with; its default
+        # model refuses penalties.
+        lacks=(Need.TOOLS, Need.JSON_SCHEMA, Need.PENALTIES),
     ),
     Vendor(
         "openai",
@@ -62,6 +66,7 @@ VENDORS: tuple[Vendor, ...] = (
         base_url_variable="ANTHROPIC_BASE_URL",
         default_model="claude-haiku-4-5",
         price_list="anthropic",
+        lacks=(Need.JSON_OBJECT, Need.PENALTIES),
     ),
     Vendor(
         "groq",
@@ -94,7 +99,7 @@ VENDORS: tuple[Vendor, ...] = (
         base_url_variable="DEEPSEEK_BASE_URL",
         default_model="deepseek-chat",
         price_list="deepseek",
-        takes_images=False,
+        lacks=(Need.IMAGES, Need.JSON_SCHEMA),
     ),
     Vendor(
         "xai",
@@ -133,7 +138,14 @@ VENDORS: tuple[Vendor, ...] = (
     Vendor(
         "vllm", "vLLM", "openai", key_variables=("VLLM_API_KEY",), base_url_variable="VLLM_BASE_URL", takes_top_k=True
     ),
-    Vendor("local", "SmolLM2 (local)", "local", default_model="smollm2-135m", price_list=FREE, takes_images=False),
+    Vendor(
+        "local",
+        "SmolLM2 (local)",
+        "local",
+        default_model="smollm2-135m",
+        price_list=FREE,
+        lacks=(Need.IMAGES, Need.TOOLS),
+    ),
 )
 
 

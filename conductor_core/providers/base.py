@@ -11,14 +11,23 @@ from typing import NamedTuple
 
 from conductor_core import pricing
 from conductor_core.errors import NotConfigured, ProviderError
-from conductor_core.kinds import FinishReason
+from conductor_core.kinds import FinishReason, Need
 from conductor_core.pricing import ANY_MODEL, FREE, OwnPrice, Usage, price
-from conductor_core.prompt import Prompt
+from conductor_core.prompt import Prompt, ToolCall
 from conductor_core.secret import Secret
 
 _NO_PRICES: Mapping[str, OwnPrice] = MappingProxyType({})
 DRILL_DIALECT = "drill"
 """The dialect of simulated providers."""
+
+
+class CallPiece(NamedTuple):
+    """A piece of a tool's call. The first one of a `number` has id and name; the arguments are pieces of JSON."""
+
+    number: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
 
 
 class Chunk(NamedTuple):
@@ -32,6 +41,7 @@ class Chunk(NamedTuple):
     finish_reason: FinishReason | None = None
     usage: Usage | None = None
     model: str | None = None
+    calls: tuple[CallPiece, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,7 @@ class Completion:
     finish_reason: FinishReason | None
     usage: Usage | None
     thinking: str = ""
+    calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +73,7 @@ class Vendor:
         stream_usage: whether it understands `stream_options: {include_usage: true}`.
         takes_top_k: whether it takes `top_k`, which OpenAI itself and its strict imitators refuse.
         seed_field: what the dialect calls the seed.
-        takes_images: whether any of its models does; which of them do is for the vendor to say.
+        lacks: what none of its models takes; which of them do take the rest is for the vendor to say.
     """
 
     name: str
@@ -77,7 +88,7 @@ class Vendor:
     stream_usage: bool = True
     takes_top_k: bool = False
     seed_field: str = "seed"
-    takes_images: bool = True
+    lacks: tuple[Need, ...] = ()
 
     @property
     def simulated(self) -> bool:

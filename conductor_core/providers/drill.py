@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from conductor_core.kinds import Need
 from conductor_core.providers.base import DRILL_DIALECT, Vendor
 
 MODEL = "simulated"
@@ -79,7 +80,7 @@ TEMPERAMENTS = {
 }
 
 DRILLS = tuple(
-    Vendor(name, f"Drill · {name.removeprefix('drill_')}", DRILL_DIALECT, default_model=MODEL, takes_images=False)
+    Vendor(name, f"Drill · {name.removeprefix('drill_')}", DRILL_DIALECT, default_model=MODEL, lacks=tuple(Need))
     for name in TEMPERAMENTS
 )
 """The simulated providers, as rows like any other's."""

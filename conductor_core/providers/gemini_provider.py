@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from conductor_core.errors import ProviderError
 from conductor_core.models import MessageRole
-from conductor_core.prompt import Part, Prompt, TextPart
+from conductor_core.prompt import ImagePart, Part, Prompt, TextPart
 from conductor_core.providers.base import BaseProvider, Chunk, Completion, Endpoint, Vendor
 from conductor_core.providers.faults import (
     Faults,
@@ -288,6 +288,7 @@ def _request(sdk: _SDK, model: str, prompt: Prompt) -> Any:
         temperature=prompt.temperature,
         top_p=0.8 if prompt.top_p is None else prompt.top_p,
         top_k=10 if prompt.top_k is None else prompt.top_k,
+        response_mime_type="application/json" if prompt.answer_format else None,
     )
     return sdk.protos.GenerateContentRequest(
         model=path,
@@ -324,9 +325,10 @@ def _turn(role: str, *parts: Part) -> dict[str, Any]:
 
 
 def _part(part: Part) -> dict[str, Any]:
-    if isinstance(part, TextPart):
-        return {"text": part.text}
-    return {"inline_data": {"mime_type": part.media_type, "data": part.data}}
+    if isinstance(part, ImagePart):
+        return {"inline_data": {"mime_type": part.media_type, "data": part.data}}
+    assert isinstance(part, TextPart)  # its vendor lacks tools: a prompt that holds some never comes here
+    return {"text": part.text}
 
 
 def _chunks(call: Call, faults: Faults) -> Iterator[Chunk]:

@@ -13,8 +13,9 @@ import orjson
 from conductor_core.errors import ProviderError
 from conductor_core.kinds import FinishReason, Outcome
 from conductor_core.pricing import Usage
-from conductor_core.prompt import Message, Prompt, TextPart
-from conductor_core.providers.base import BaseProvider, Chunk, Completion, Endpoint, Vendor
+from conductor_core.prompt import Prompt, ToolCall
+from conductor_core.providers.base import BaseProvider, CallPiece, Chunk, Completion, Endpoint, Vendor
+from conductor_core.providers.openai_request import request_body
 from conductor_core.providers.sse import SurrogateJoiner
 from conductor_core.providers.wire import Target, Wire
 from conductor_core.text import clean_text
@@ -24,10 +25,8 @@ _FINISH_REASONS = {
     "eos": FinishReason.STOP,
     "length": FinishReason.LENGTH,
     "content_filter": FinishReason.SAFETY,
+    "tool_calls": FinishReason.TOOL_CALLS,
 }
-
-_FIXED_SAMPLING = re.compile(r"(o\d|gpt-[5-9])(?!.*chat)")
-"""OpenAI's reasoning models, by name: they answer 400 to any `temperature` or `top_p` but their own."""
 
 _NOT_CHAT = re.compile(
     r"(text-embedding|whisper|tts|dall-e|omni-moderation|text-moderation|babbage|davinci|sora|gpt-image|chatgpt-image)"
@@ -50,7 +49,9 @@ class OpenAIProvider(BaseProvider):
 
     async def chat_completion(self, prompt: Prompt) -> Completion:
         target, model = await self._prepare(prompt)
-        answer = await self._wire.post_json(target, "/chat/completions", self._body(prompt, model), model)
+        answer = await self._wire.post_json(
+            target, "/chat/completions", request_body(prompt, model, self.vendor), model
+        )
         if answer.get("error"):
             raise self._wire.faults(target, model).of_event(answer)
         try:
@@ -60,7 +61,7 @@ class OpenAIProvider(BaseProvider):
 
     async def stream_completion(self, prompt: Prompt) -> AsyncGenerator[Chunk, None]:
         target, model = await self._prepare(prompt)
-        body = self._body(prompt, model, stream=True)
+        body = request_body(prompt, model, self.vendor, stream=True)
         async with await self._wire.stream(target, "/chat/completions", body, model) as events:
             reader = _StreamReader()
             try:
@@ -115,26 +116,6 @@ class OpenAIProvider(BaseProvider):
         self.default_model = models[0]
         return models[0]
 
-    def _body(self, prompt: Prompt, model: str, *, stream: bool = False) -> bytes:
-        body: dict[str, Any] = {
-            "model": model,
-            "messages": [{"role": message.role, "content": _content(message)} for message in prompt.messages],
-        }
-        if self.name != "openai" or not _FIXED_SAMPLING.match(model):
-            body["temperature"], body["top_p"] = prompt.temperature, prompt.top_p
-        body[self.vendor.max_tokens_field] = prompt.max_tokens
-        body[self.vendor.seed_field] = prompt.seed
-        if self.vendor.takes_top_k:
-            body["top_k"] = prompt.top_k
-        body = {field: value for field, value in body.items() if value is not None}
-        if prompt.stop:
-            body["stop"] = prompt.stop
-        if stream:
-            body["stream"] = True
-            if self.vendor.stream_usage:
-                body["stream_options"] = {"include_usage": True}
-        return orjson.dumps(body)
-
     def _listed(self, answer: Any) -> list[str]:
         entries = answer.get("data") if isinstance(answer, dict) else answer  # Together sends the bare list
         models = [entry for entry in entries or [] if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
@@ -160,6 +141,7 @@ class _StreamReader:
         """
         text = thinking = ""
         reason = usage = None
+        calls: tuple[CallPiece, ...] = ()
         if event.get("choices"):
             choice = event["choices"][0]
             delta = choice.get("delta")
@@ -168,6 +150,11 @@ class _StreamReader:
                 thinking = delta.get("reasoning_content") or delta.get("reasoning") or ""
                 if type(text) is not str:
                     text, thinking = _parts(text)
+                if delta.get("tool_calls"):
+                    calls = tuple([_piece(call) for call in delta["tool_calls"]])
+                    self.spoke = True
+                elif delta.get("refusal"):
+                    text = delta["refusal"]
             if choice.get("finish_reason"):
                 reason = _FINISH_REASONS.get(choice["finish_reason"], FinishReason.OTHER)
                 self.finished = True
@@ -179,9 +166,9 @@ class _StreamReader:
             self.spoke = True
         if event.get("usage"):
             usage = _usage(event["usage"])
-        if text or thinking or reason or usage:
+        if text or thinking or reason or usage or calls:
             model = event.get("model")
-            return Chunk(text, thinking, reason, usage, model if type(model) is str else None)
+            return Chunk(text, thinking, reason, usage, model if type(model) is str else None, calls)
         return None
 
     def last(self) -> Chunk | None:
@@ -191,16 +178,13 @@ class _StreamReader:
         return Chunk(text, thinking, reason) if text or thinking or reason else None
 
 
-def _content(message: Message) -> str | list[dict[str, Any]]:
-    """A text, which every server of this dialect takes; a list of parts only where there are images."""
-    if not message.images:
-        return message.text
-    return [
-        {"type": "text", "text": part.text}
-        if isinstance(part, TextPart)
-        else {"type": "image_url", "image_url": {"url": f"data:{part.media_type};base64,{part.base64}"}}
-        for part in message.parts
-    ]
+def _piece(call: dict[str, Any]) -> CallPiece:
+    """A piece of a tool's call. (Some imitators leave out the index where there is one call.)"""
+    function = call.get("function") or {}
+    arguments = function.get("arguments") or ""
+    if not isinstance(arguments, str):  # some send the object itself
+        arguments = orjson.dumps(arguments).decode()
+    return CallPiece(call.get("index") or 0, call.get("id") or "", function.get("name") or "", clean_text(arguments))
 
 
 def _completion(answer: dict[str, Any], model: str) -> Completion:
@@ -209,6 +193,8 @@ def _completion(answer: dict[str, Any], model: str) -> Completion:
     text, thinking = message.get("content") or "", message.get("reasoning_content") or message.get("reasoning") or ""
     if not isinstance(text, str):
         text, thinking = _parts(text)
+    text = text or message.get("refusal") or ""
+    pieces = [_piece(call) for call in message.get("tool_calls") or ()]
     reason, served = choice.get("finish_reason"), answer.get("model")
     return Completion(
         text=clean_text(text),
@@ -216,6 +202,7 @@ def _completion(answer: dict[str, Any], model: str) -> Completion:
         finish_reason=_FINISH_REASONS.get(reason, FinishReason.OTHER) if reason else FinishReason.STOP,
         usage=_usage(answer.get("usage")),
         thinking=clean_text(thinking),
+        calls=tuple(ToolCall(piece.id, piece.name, piece.arguments) for piece in pieces),
     )
 
 

@@ -121,6 +121,7 @@ class Attempt:
         try:
             completion = await self.provider.chat_completion(self.prompt)
             self._take(completion.text, completion.thinking, completion.finish_reason, completion.usage)
+            self._characters += sum([call.characters for call in completion.calls])
             self.call.model_served = completion.model
             self._finish(self._outcome())
         except ProviderError as error:
@@ -142,7 +143,9 @@ class Attempt:
         try:
             async with aclosing(self.provider.stream_completion(self.prompt)) as chunks:
                 async for chunk in chunks:
-                    if call.ttft_ms is None and (chunk.text or chunk.thinking):
+                    if chunk.calls:
+                        self._characters += sum([len(piece.name) + len(piece.arguments) for piece in chunk.calls])
+                    if call.ttft_ms is None and (chunk.text or chunk.thinking or chunk.calls):
                         call.ttft_ms = self.elapsed_ms
                         self._spoke()
                     self._take(chunk.text, chunk.thinking, chunk.finish_reason, chunk.usage)

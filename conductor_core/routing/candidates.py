@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from conductor_core.kinds import ProviderState
+from conductor_core.kinds import Need, ProviderState
 from conductor_core.metrics.live import LiveMetrics, Standing
 from conductor_core.pricing import estimate_tokens
 
@@ -23,13 +23,13 @@ USUAL_ANSWER = 300
 class Job(NamedTuple):
     """The expected size of one request, in tokens. `most_tokens`: what its answer may have; 0: nothing limits it.
 
-    `images`: it holds some.
+    `needs`: what it holds that not every provider takes.
     """
 
     prompt_tokens: int
     completion_tokens: int
     most_tokens: int = 0
-    images: bool = False
+    needs: tuple[Need, ...] = ()
 
 
 class Candidate(NamedTuple):
@@ -64,7 +64,7 @@ class Candidate(NamedTuple):
     waiting_ms: float = 0.0
     doubt: float = 0.0
     quality: float | None = None
-    takes_images: bool = True
+    lacks: tuple[Need, ...] = ()
 
     def expected_ms(self, job: Job) -> float | None:
         """Time to the whole answer; None before one was timed."""
@@ -172,7 +172,7 @@ def candidates_of(
                 facts.waiting_ms,
                 facts.doubt,
                 quality.get(key),
-                provider.vendor.takes_images,
+                provider.vendor.lacks,
             )
         )
     return found
@@ -185,7 +185,7 @@ def job_of(prompt: Prompt, answer_tokens: float | None) -> Job:
         estimate_tokens(prompt.characters),
         min(usual, prompt.max_tokens or usual),
         prompt.max_tokens or 0,
-        prompt.has_images,
+        prompt.needs,
     )
 
 
@@ -193,7 +193,7 @@ def sift(candidates: Sequence[Candidate], job: Job, limits: Limits = NO_LIMITS) 
     """Filters candidates; the first reason that applies is the one told."""
     sifted = Sifted()
     needed = job.prompt_tokens + job.completion_tokens
-    anybody = not limits.pinned and not limits.refusals and not job.images
+    anybody = not limits.pinned and not limits.refusals and not job.needs
     for candidate in candidates:
         window = candidate.context_window
         if anybody and candidate.state not in _BAD and (window is None or needed <= window):
@@ -216,8 +216,9 @@ def _barred(candidate: Candidate, job: Job, limits: Limits) -> str:
         return candidate.reason
     if limits.pinned and candidate.provider not in limits.pinned:
         return f"Not one of the providers AUTO may use ({', '.join(sorted(limits.pinned))})."
-    if job.images and not candidate.takes_images:
-        return "It takes no images."
+    for need in job.needs:
+        if need in candidate.lacks:
+            return f"It takes no {need.words}."
     for refusal in limits.refusals:
         reason = refusal(candidate, job)
         if reason:

@@ -19,7 +19,7 @@ from conductor_core.providers import BaseProvider, Registry
 from conductor_core.routing.breaker import Breakers, CircuitState, Throttle
 from conductor_core.routing.bulkhead import Bulkheads
 from conductor_core.routing.choice import Choice
-from conductor_core.routing.refusals import no_images
+from conductor_core.routing.refusals import lacking
 from conductor_core.routing.request import Request
 from conductor_core.routing.retry import RetryBudget
 from conductor_core.routing.router import Route, Router
@@ -85,12 +85,14 @@ class Gateway:
         conversation_id: str | None = None,
         lane_id: str | None = None,
         api_key_id: str | None = None,
+        strategy: str | None = None,
         request_id: str | None = None,
     ) -> Request:
         """Finds a prompt its provider and queues the row of the first attempt; run the request once, or `drop` it.
 
         Args:
             name: a provider's, or `auto`.
+            strategy: AUTO's for this prompt alone, if not the one that is set.
             api_key_id: with which key of ours it was asked for; its budget is held to.
             request_id: what its rows are called by, where whoever asks has told it already.
 
@@ -101,10 +103,11 @@ class Gateway:
         """
         if name == Provider.AUTO and self.budgets.any:
             self.affordable(self.providers.available(), prompt)  # tells of whom budgets keep it from
-        route = self.routed(name, prompt)
+        route = self.routed(name, prompt, strategy)
         route.provider.require_configured()
-        if prompt.has_images and not route.provider.vendor.takes_images:
-            raise no_images(route.provider)
+        for need in prompt.needs:
+            if need in route.provider.vendor.lacks:
+                raise lacking(route.provider, need)
         refused = self.key_budgets.refused(api_key_id, _key_cost(route.provider, prompt))
         if refused:
             raise refused
@@ -195,7 +198,7 @@ class Gateway:
         at = failed.started_at + int(failed.latency_ms or 0.0)
         self.incidents.fell_back(failed.provider, failed.model, at, " ".join(notices))
 
-    def routed(self, name: str, prompt: Prompt) -> Route:
+    def routed(self, name: str, prompt: Prompt, strategy: str | None = None) -> Route:
         """The route, if budgets leave one; AUTO goes on with free providers alone only where the user wants it.
 
         Raises:
@@ -203,7 +206,7 @@ class Gateway:
             ProviderError: a budget is used up.
         """
         try:
-            route = self.router.route(name, prompt)
+            route = self.router.route(name, prompt, strategy)
         except NobodyLeft:
             refused = [self.over_budget(provider, prompt) for provider in self.providers.available()]
             if refused[0] is None or None in refused:

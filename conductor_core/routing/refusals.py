@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conductor_core.errors import InvalidRequest, ProviderError
-from conductor_core.kinds import Fault, Outcome
+from conductor_core.kinds import Fault, Need, Outcome
 from conductor_core.providers import BaseProvider
 from conductor_core.routing.breaker import Circuit
 from conductor_core.routing.policy import HOUR
@@ -22,11 +22,11 @@ def not_asked(provider: BaseProvider, circuit: Circuit, now: float) -> ProviderE
     return _refusal(provider, f"{label} was not asked. {why}", wait)
 
 
-def no_images(provider: BaseProvider) -> InvalidRequest:
-    """None of the provider's models takes images."""
+def lacking(provider: BaseProvider, need: Need) -> InvalidRequest:
+    """None of the provider's models takes what the prompt holds."""
     return InvalidRequest(
-        f"{provider.vendor.label} takes no images. Choose another provider, or send the message without them.",
-        "message",
+        f"{provider.vendor.label} takes no {need.words}. Choose another provider, or send the message without them.",
+        need.parameter,
     )
 
 

@@ -139,7 +139,7 @@ class Request:
                         async for chunk in chunks:
                             if not self.answered:
                                 held.append(chunk)
-                                if not (chunk.text or chunk.thinking):
+                                if not (chunk.text or chunk.thinking or chunk.calls):
                                     continue
                                 self.answered = True
                                 for early in held:

@@ -14,7 +14,7 @@ from conductor_core.prompt import Prompt
 from conductor_core.providers import BaseProvider, Registry
 from conductor_core.routing.candidates import NOT_RATED, Limits, Refusal, candidates_of, job_of
 from conductor_core.routing.choice import Choice, choose
-from conductor_core.routing.strategies import strategy_named
+from conductor_core.routing.strategies import Strategy, strategy_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,7 @@ class Router:
         self._refusals = refusals
         self._random = random.Random()  # noqa: S311 - which of two equals goes first is no secret
         self._strategy_name = ""
+        self._asked: dict[str, Strategy] = {}
         self.quality = NOT_RATED
         self.apply(strategy, pinned)
 
@@ -90,14 +91,18 @@ class Router:
         self._refusals = refusals
         self._limits = Limits(self._limits.pinned, refusals)
 
-    def route(self, name: str, prompt: Prompt) -> Route:
+    def route(self, name: str, prompt: Prompt, strategy: str | None = None) -> Route:
         """The route for one prompt.
+
+        Args:
+            strategy: AUTO's, by its name, for this prompt alone; None: the one that is set.
 
         Raises:
             UnknownProvider: lists the known ones.
             NotConfigured: AUTO has nobody to ask.
             NobodyLeft: AUTO may ask nobody; the sentence says why.
             InvalidRequest: a model was named, but not whose.
+            SettingsError: there is no such strategy.
         """
         if name != Provider.AUTO:
             return Route((self._providers.get(name),))
@@ -105,14 +110,22 @@ class Router:
             raise InvalidRequest(
                 "model: AUTO chooses the model itself; name the provider to choose its model.", "model"
             )
-        choice = self.choose(prompt)
+        choice = self.choose(prompt, strategy)
         return Route(tuple(self._providers.get(candidate.provider) for candidate in choice.order), choice)
 
-    def choose(self, prompt: Prompt) -> Choice:
+    def choose(self, prompt: Prompt, strategy: str | None = None) -> Choice:
         """AUTO's choice for one prompt. Raises as `route`."""
         job = job_of(prompt, self._live.answer_tokens)
         providers, limits = self._providers.available(), self._limits
         if limits.pinned and any(provider.vendor.simulated for provider in providers):
             limits = Limits(refusals=limits.refusals)  # a drill is not about the user's own providers
         found = candidates_of(providers, self._live, job.prompt_tokens, self._standing, self.quality)
-        return choose(self._strategy, found, job, self._random, limits)
+        return choose(self._by_name(strategy), found, job, self._random, limits)
+
+    def _by_name(self, strategy: str | None) -> Strategy:
+        """The strategy that is set, or another one, which goes on counting where it was."""
+        if strategy is None or strategy == self._strategy_name:
+            return self._strategy
+        if strategy not in self._asked:
+            self._asked[strategy] = strategy_named(strategy)
+        return self._asked[strategy]

@@ -9,20 +9,21 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
 import pytest
 
 from conductor_core.errors import NotConfigured, ProviderError
-from conductor_core.kinds import FinishReason, Outcome
+from conductor_core.kinds import FinishReason, Need, Outcome, ToolUse
 from conductor_core.models import MessageRole
-from conductor_core.prompt import Message, Prompt
+from conductor_core.prompt import AnswerFormat, Message, Prompt, TextPart, Tool, ToolCall, ToolResult
 from conductor_core.providers import VENDORS, BaseProvider, Chunk, Registry, Vendor
 from conductor_core.providers.wire import Wire
 from conductor_core.redaction import Redactor
 from conductor_core.settings import Environment, Origin, Settings
-from tests.upstream import Plan, Upstream
+from tests.upstream import CALLED, Plan, Upstream
 
 BASE_PATHS = {"gemini": "", "openai": "/v1", "anthropic": ""}
 """Where each dialect's base URL points on the tests' upstream."""
@@ -294,6 +295,99 @@ async def test_names_its_missing_key(vendor: Vendor) -> None:
             await call
     with pytest.raises(NotConfigured, match=variable):
         await anext(_generator(provider.stream_completion(Prompt(MESSAGES))))
+
+
+WEATHER = Tool(CALLED, "Tells the weather.", {"type": "object", "properties": {"city": {"type": "string"}}})
+ASKED_BACK = (
+    *MESSAGES,
+    Message(MessageRole.ASSISTANT, (TextPart("Let me look."), ToolCall("call_0", CALLED, '{"city": "Köln"}'))),
+    Message(MessageRole.USER, (ToolResult("call_0", (TextPart("rain"),)),)),
+)
+
+
+def taking(need: Need) -> pytest.MarkDecorator:
+    """The case of every vendor that takes what a prompt may hold."""
+    rows = [vendor for vendor in ROWS if need not in vendor.lacks]
+    return pytest.mark.parametrize("case", rows, ids=lambda vendor: str(vendor.name), indirect=True)
+
+
+@taking(Need.TOOLS)
+@both_ways
+async def test_calls_tools(case: Case, streamed: bool) -> None:
+    """Tools reach the model, and its calls come back: ids, names and arguments, of several at once."""
+    prompt = replace(case.prompt("words-2 calls-2"), tools=(WEATHER,), tool_use=ToolUse.REQUIRED)
+    if streamed:
+        chunks = await _all(case.provider.stream_completion(prompt))
+        text, reason = "".join(chunk.text for chunk in chunks), [c.finish_reason for c in chunks if c.finish_reason]
+        assert reason == [FinishReason.TOOL_CALLS]
+        calls = _joined(chunks)
+    else:
+        answer = await case.provider.chat_completion(prompt)
+        text, calls = answer.text, list(answer.calls)
+        assert answer.finish_reason is FinishReason.TOOL_CALLS
+    plan = Plan.of("words-2 calls-2")
+    assert text == plan.text
+    assert [(call.id, orjson.loads(call.arguments)) for call in calls] == plan.calls
+    assert {call.name for call in calls} == {CALLED}
+    assert CALLED in str(case.upstream.last.body["tools"])
+    assert case.upstream.last.body["tool_choice"] in ("required", {"type": "any"})
+
+
+@taking(Need.TOOLS)
+@both_ways
+async def test_tells_what_tools_gave_back(case: Case, streamed: bool) -> None:
+    """A call and its result go out as the dialect says them, and the model answers."""
+    prompt = replace(case.prompt("words-2 calls-1"), messages=ASKED_BACK, tools=(WEATHER,))
+    if streamed:
+        text = "".join(chunk.text for chunk in await _all(case.provider.stream_completion(prompt)))
+    else:
+        text = (await case.provider.chat_completion(prompt)).text
+    assert text == Plan.of("words-2").text
+    said = str(case.upstream.last.body["messages"])
+    assert all(word in said for word in ("Let me look.", "call_0", "Köln", "rain"))
+
+
+@taking(Need.JSON_SCHEMA)
+async def test_asks_for_a_schema(case: Case) -> None:
+    """A schema reaches the vendor whole."""
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    await case.provider.chat_completion(replace(case.prompt("words-1"), answer_format=AnswerFormat(schema, "place")))
+    body = case.upstream.last.body
+    assert schema in (
+        body.get("response_format", {}).get("json_schema", {}).get("schema"),
+        body.get("output_config", {}).get("format", {}).get("schema"),
+    )
+
+
+@taking(Need.JSON_OBJECT)
+async def test_asks_for_json(case: Case) -> None:
+    """So does the wish for any JSON object."""
+    await case.provider.chat_completion(replace(case.prompt("words-1"), answer_format=AnswerFormat()))
+    body = case.upstream.last.body
+    asked = body.get("response_format") or body["generationConfig"]["responseMimeType"]
+    assert asked in ({"type": "json_object"}, "application/json")
+
+
+@taking(Need.PENALTIES)
+async def test_passes_penalties_on(case: Case) -> None:
+    """Penalties keep their names and values."""
+    prompt = replace(case.prompt("words-1"), presence_penalty=0.5, frequency_penalty=-1.5)
+    await case.provider.chat_completion(prompt)
+    assert (case.upstream.last.body["presence_penalty"], case.upstream.last.body["frequency_penalty"]) == (0.5, -1.5)
+
+
+def _joined(chunks: list[Chunk]) -> list[ToolCall]:
+    """The calls that pieces in a stream make up."""
+    calls: dict[int, ToolCall] = {}
+    for piece in (piece for chunk in chunks for piece in chunk.calls):
+        begun = calls.get(piece.number, ToolCall(piece.id, piece.name, ""))
+        calls[piece.number] = replace(begun, arguments=begun.arguments + piece.arguments)
+    return list(calls.values())
+
+
+async def _all(chunks: AsyncIterator[Chunk]) -> list[Chunk]:
+    async with aclosing(_generator(chunks)) as closing:
+        return [chunk async for chunk in closing]
 
 
 async def _collect(chunks: AsyncIterator[Chunk], texts: list[str]) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from conductor_core.errors import ProviderError
-from conductor_core.kinds import FinishReason, Outcome
+from conductor_core.kinds import FinishReason, Outcome, ToolUse
 from conductor_core.models import MessageRole
 from conductor_core.pricing import Usage
-from conductor_core.prompt import Message, Prompt
+from conductor_core.prompt import ImagePart, Message, Prompt, TextPart, Tool, ToolCall, ToolResult
 from conductor_core.providers import VENDORS
 from conductor_core.providers.anthropic_provider import AnthropicProvider
-from conductor_core.providers.base import Chunk, Endpoint
+from conductor_core.providers.base import CallPiece, Chunk, Endpoint
 from conductor_core.providers.wire import Wire
 from conductor_core.redaction import Redactor
 from conductor_core.secret import Secret
@@ -150,9 +151,11 @@ async def test_stop_reasons(provider: AnthropicProvider, scripted: Scripted, sai
     assert (answer.finish_reason, answer.usage) == (reason, None)
 
 
-async def stream(provider: AnthropicProvider, scripted: Scripted, *script: Any) -> list[Chunk]:
+async def stream(
+    provider: AnthropicProvider, scripted: Scripted, *script: Any, prompt: Prompt | None = None
+) -> list[Chunk]:
     scripted.script = script
-    return [chunk async for chunk in provider.stream_completion(Prompt(HELLO))]
+    return [chunk async for chunk in provider.stream_completion(prompt or Prompt(HELLO))]
 
 
 START = {
@@ -225,3 +228,74 @@ async def test_an_error_in_a_whole_answer(provider: AnthropicProvider, scripted:
     with pytest.raises(ProviderError) as caught:
         await provider.chat_completion(Prompt(HELLO))
     assert (caught.value.kind, caught.value.detail) == (Outcome.OVERLOADED, "busy")
+
+
+async def test_a_call_without_arguments(provider: AnthropicProvider, scripted: Scripted) -> None:
+    """It has none of the pieces that arguments come in; told in the way of others it is an empty object."""
+    block = {"type": "tool_use", "id": "t1", "name": "now", "input": {}}
+    chunks = await stream(
+        provider,
+        scripted,
+        START,
+        {"type": "content_block_start", "index": 0, "content_block": block},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "input_json_delta", "partial_json": ""}},
+        {"type": "content_block_stop", "index": 0},
+        END,
+    )
+    pieces = [piece for chunk in chunks for piece in chunk.calls]
+    assert pieces == [CallPiece(0, "t1", "now"), CallPiece(0, arguments="{}")]
+
+
+@pytest.mark.parametrize(
+    ("more", "choice"),
+    [
+        ({}, None),
+        ({"tool_use": ToolUse.AUTO}, {"type": "auto"}),
+        ({"tool_use": ToolUse.NONE, "parallel_tools": False}, {"type": "none"}),
+        ({"must_call": "now"}, {"type": "tool", "name": "now"}),
+        ({"parallel_tools": False}, {"type": "auto", "disable_parallel_tool_use": True}),
+        ({"tool_use": ToolUse.REQUIRED, "parallel_tools": False}, {"type": "any", "disable_parallel_tool_use": True}),
+    ],
+)
+async def test_how_tools_may_be_used(
+    upstream: Upstream, provider: AnthropicProvider, scripted: Scripted, more: dict[str, Any], choice: Any
+) -> None:
+    """In the dialect's own words; a tool without arguments is an object without properties."""
+    await stream(provider, scripted, START, END, prompt=replace(Prompt(HELLO), tools=(Tool("now"),), **more))
+    assert upstream.last.body["tools"] == [{"name": "now", "input_schema": {"type": "object", "properties": {}}}]
+    assert upstream.last.body.get("tool_choice") == choice
+
+
+async def test_results_of_tools(upstream: Upstream, provider: AnthropicProvider, scripted: Scripted) -> None:
+    """They come first in their turn, with pictures and a mark where it failed; what is no object is shown as it was."""
+    messages = (
+        Message.of(MessageRole.USER, "Look"),
+        Message(MessageRole.ASSISTANT, (ToolCall("t1", "look", '{"at": "sky"}'), ToolCall("t2", "look", "[1"))),
+        Message(
+            MessageRole.USER,
+            (
+                TextPart("Well?"),
+                ToolResult("t1", (TextPart("blue"), ImagePart("image/png", b"x"))),
+                ToolResult("t2", (TextPart("no"),), failed=True),
+            ),
+        ),
+    )
+    await stream(provider, scripted, START, END, prompt=Prompt(messages, tools=(Tool("look"),)))
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "eA=="}}
+    assert upstream.last.body["messages"][1:] == [
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "tool_use", "id": "t1", "name": "look", "input": {"at": "sky"}},
+                {"type": "tool_use", "id": "t2", "name": "look", "input": {"arguments": "[1"}},
+            ],
+        },
+        {
+            "role": "user",
+            "content": [
+                {"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "text", "text": "blue"}, image]},
+                {"type": "tool_result", "tool_use_id": "t2", "content": "no", "is_error": True},
+                {"type": "text", "text": "Well?"},
+            ],
+        },
+    ]

@@ -9,13 +9,14 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
+import orjson
 import pytest
 import pytest_asyncio
 
 from conductor_core.errors import NotConfigured, ProviderError
 from conductor_core.kinds import FinishReason, Outcome
 from conductor_core.models import MessageRole
-from conductor_core.prompt import Message, Prompt
+from conductor_core.prompt import AnswerFormat, Message, Prompt
 from conductor_core.providers import VENDORS, Endpoint
 from conductor_core.providers.local_models import EMBEDDED_NAME, Installation
 from conductor_core.providers.local_pool import LocalPool
@@ -162,6 +163,20 @@ async def test_answer_ends_at_its_limit(provider: LocalProvider) -> None:
     """An answer cut by the prompt's own limit says so."""
     answer = await provider.chat_completion(asking(STORY, max_tokens=1))
     assert answer.finish_reason is FinishReason.LENGTH
+
+
+async def test_answers_in_a_schema(provider: LocalProvider) -> None:
+    """What is asked for as JSON of a schema comes as nothing else."""
+    schema = {
+        "type": "object",
+        "properties": {"city": {"enum": ["Paris", "Rome"]}, "sure": {"type": "boolean"}},
+        "required": ["city", "sure"],
+        "additionalProperties": False,
+    }
+    asked = replace(asking("Where is the Eiffel tower?"), answer_format=AnswerFormat(schema), max_tokens=60)
+    answer = orjson.loads((await provider.chat_completion(asked)).text)
+    assert set(answer) == {"city", "sure"}
+    assert answer["city"] in ("Paris", "Rome")
 
 
 async def test_control_tokens_in_a_prompt_are_text(provider: LocalProvider) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from conductor_core.errors import ProviderError
-from conductor_core.kinds import FinishReason, Outcome
+from conductor_core.kinds import FinishReason, Outcome, ToolUse
 from conductor_core.models import MessageRole
 from conductor_core.pricing import Usage
-from conductor_core.prompt import Message, Prompt
+from conductor_core.prompt import ImagePart, Message, Prompt, TextPart, Tool, ToolCall, ToolResult
 from conductor_core.providers import VENDORS
-from conductor_core.providers.base import Chunk, Endpoint, Vendor
+from conductor_core.providers.base import CallPiece, Chunk, Endpoint, Vendor
 from conductor_core.providers.openai_provider import OpenAIProvider
 from conductor_core.providers.wire import Wire
 from conductor_core.redaction import Redactor
@@ -160,7 +160,7 @@ async def test_done_stands_for_a_reason(provider: OpenAIProvider, scripted: Scri
     assert caught.value.kind is Outcome.STREAM_CUT
 
 
-@pytest.mark.parametrize("reason", ["tool_calls", "new_reason"])
+@pytest.mark.parametrize("reason", ["function_call", "new_reason"])
 async def test_other_reasons(provider: OpenAIProvider, scripted: Scripted, reason: str) -> None:
     """A reason this dialect does not name is `other`."""
     chunks = await stream(provider, scripted, delta(reason, content="x"))
@@ -294,3 +294,70 @@ async def test_declared_models_come_first(upstream: Upstream, wire: Wire, script
     assert await provider.get_available_models() == ["mine", "other", "a"]
     upstream.behaviour = "status-404"
     assert await provider.get_available_models() == ["mine", "other"]
+
+
+async def test_results_of_tools(upstream: Upstream, provider: OpenAIProvider, scripted: Scripted) -> None:
+    """Each is a message of its own before what the user says; a picture that a tool gave back is shown by the user."""
+    result = ToolResult("t1", (TextPart("blue"), ImagePart("image/png", b"x")))
+    messages = (
+        Message(MessageRole.ASSISTANT, (ToolCall("t1", "look", "{}"), ToolCall("t2", "look", "[1"))),
+        Message(MessageRole.USER, (result, ToolResult("t2", (TextPart("no"),)), TextPart("Well?"))),
+        Message(MessageRole.USER, (ToolResult("t3", ()),)),
+    )
+    scripted.answer = {"choices": [{"message": {"content": "x"}}]}
+    await provider.chat_completion(Prompt(messages, tools=(Tool("look"),)))
+    call = {"type": "function", "function": {"name": "look", "arguments": "{}"}}
+    assert upstream.last.body["messages"] == [
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {"id": "t1", **call},
+                {"id": "t2", "type": "function", "function": {"name": "look", "arguments": "[1"}},
+            ],
+        },
+        {"role": "tool", "tool_call_id": "t1", "content": "blue"},
+        {"role": "tool", "tool_call_id": "t2", "content": "no"},
+        {
+            "role": "user",
+            "content": [
+                {"type": "image_url", "image_url": {"url": "data:image/png;base64,eA=="}},
+                {"type": "text", "text": "Well?"},
+            ],
+        },
+        {"role": "tool", "tool_call_id": "t3", "content": ""},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "fields"),
+    [
+        ({}, {}),
+        ({"tool_use": ToolUse.NONE}, {"tool_choice": "none"}),
+        ({"must_call": "look"}, {"tool_choice": {"type": "function", "function": {"name": "look"}}}),
+        ({"parallel_tools": False}, {"parallel_tool_calls": False}),
+    ],
+)
+async def test_how_tools_may_be_used(
+    upstream: Upstream, wire: Wire, scripted: Scripted, more: dict[str, Any], fields: dict[str, Any]
+) -> None:
+    """In the dialect's own words, and nothing that was not asked."""
+    tool = Tool("look", "Looks.", {"type": "object"}, strict=True)
+    body = await sent(upstream, wire, scripted, "openai", Prompt(MESSAGES, model="m", tools=(tool,), **more))
+    function = {"name": "look", "description": "Looks.", "parameters": {"type": "object"}, "strict": True}
+    assert body == {"model": "m", "tools": [{"type": "function", "function": function}], **fields}
+
+
+async def test_imitators_calls(provider: OpenAIProvider, scripted: Scripted) -> None:
+    """One call without its index, and arguments that are an object instead of its text."""
+    call = {"id": "t1", "function": {"name": "look", "arguments": {"at": "sky"}}}
+    chunks = await stream(provider, scripted, delta(tool_calls=[call]), delta("tool_calls"))
+    assert [piece for chunk in chunks for piece in chunk.calls] == [CallPiece(0, "t1", "look", '{"at":"sky"}')]
+
+
+async def test_a_refusal_is_an_answer(provider: OpenAIProvider, scripted: Scripted) -> None:
+    """What a model says in place of the JSON it was asked for."""
+    chunks = await stream(provider, scripted, delta(refusal="I'd rather not."), delta("stop"))
+    assert "".join(chunk.text for chunk in chunks) == "I'd rather not."
+    scripted.answer = {"choices": [{"message": {"content": None, "refusal": "No."}, "finish_reason": "stop"}]}
+    assert (await provider.chat_completion(Prompt(MESSAGES))).text == "No."

@@ -11,7 +11,7 @@ import pytest
 
 from conductor_core.conductor import Conductor
 from conductor_core.errors import ProviderError
-from conductor_core.kinds import CostKind, Outcome, Source
+from conductor_core.kinds import CostKind, FinishReason, Outcome, Source
 from conductor_core.models import MessageRole
 from conductor_core.prompt import Message, Prompt
 from conductor_core.providers import Usage
@@ -141,3 +141,15 @@ async def test_the_first_model_with_a_price_is_charged(conductor: Conductor) -> 
     assert cost_of(openai, ("nobody-prices-this", PRICED), usage) == known
     assert cost_of(openai, ("nobody-prices-this", None), usage) == (None, CostKind.UNKNOWN)
     assert cost_of(local, ("smollm2-135m",), usage) == (0.0, CostKind.FREE)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+async def test_calls_of_tools_are_an_answer(conductor: Conductor, upstream: Upstream, stream: bool) -> None:
+    """Without a word of text it is not empty; it has a first token, and a length to estimate by."""
+    upstream.behaviour = "words-0 calls-1 uncounted"
+    attempt = begin(conductor)
+    await (streamed(attempt) if stream else attempt.complete())
+    call = attempt.call
+    assert (call.outcome, call.finish_reason) == (Outcome.OK, FinishReason.TOOL_CALLS)
+    assert (call.ttft_ms is not None) == stream
+    assert (call.completion_tokens or 0) >= 10

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
 from conductor_core.conductor import Conductor
 from conductor_core.errors import InvalidRequest, SettingsError, UnknownProvider
+from conductor_core.kinds import Source
 from conductor_core.models import MessageRole
-from conductor_core.prompt import Message, Prompt
+from conductor_core.prompt import AnswerFormat, Message, Prompt, Tool
 from conductor_core.routing.router import Router
 from tests.installation import installation
 from tests.upstream import Upstream
@@ -88,3 +92,52 @@ async def test_an_unknown_name_lists_the_known(router: Router) -> None:
     """It is a mistake of the caller, not of any provider."""
     with pytest.raises(UnknownProvider, match="gemini, openai, anthropic"):
         router.route("opnai", prompt())
+
+
+async def test_a_prompt_may_have_a_strategy_of_its_own(router: Router) -> None:
+    """It holds for that prompt alone, goes on counting from one prompt to the next, and is named in the receipt."""
+    turns = [router.route("auto", prompt(), "round_robin") for _ in range(3)]
+    assert [route.provider.name for route in turns] == ["openai", "anthropic", "openai"]
+    assert {route.strategy for route in turns} == {"round_robin"}
+    assert router.route("auto", prompt()).strategy == "balanced"
+    with pytest.raises(SettingsError, match="no such strategy"):
+        router.route("auto", prompt(), "luckiest")
+
+
+@pytest.mark.parametrize(
+    ("more", "left", "words"),
+    [
+        ({"tools": (Tool("look"),)}, ["openai", "anthropic"], "It takes no tools."),
+        ({"answer_format": AnswerFormat()}, ["openai", "local"], "It takes no response_format json_object."),
+        ({"answer_format": AnswerFormat({"type": "object"})}, ["openai", "anthropic", "local"], ""),
+        ({"presence_penalty": 0.5}, ["openai", "local"], "It takes no presence_penalty or frequency_penalty."),
+        ({"frequency_penalty": 0.0}, ["openai", "anthropic", "local"], ""),
+    ],
+    ids=["tools", "json", "schema", "penalties", "no penalty"],
+)
+async def test_auto_passes_over_who_does_not_take_what_the_prompt_holds(
+    router: Router, more: dict[str, Any], left: list[str], words: str
+) -> None:
+    """And says so; the receipt can be stored."""
+    route = router.route("auto", replace(prompt(), **more))
+    assert [provider.name for provider in route.providers] == left
+    receipt = orjson.loads(orjson.dumps(route.receipt))
+    assert {other["reason"] for other in receipt["passed_over"]} == ({words} if words else set())
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "field"),
+    [
+        ("local", {"tools": (Tool("look"),)}, "tools"),
+        ("anthropic", {"answer_format": AnswerFormat()}, "response_format"),
+        ("anthropic", {"frequency_penalty": 1.0}, "presence_penalty"),
+    ],
+)
+async def test_a_named_provider_refuses_what_it_does_not_take(
+    conductor: Conductor, name: str, more: dict[str, Any], field: str
+) -> None:
+    """By the name of the parameter, before any row is written and any place is taken."""
+    with pytest.raises(InvalidRequest, match="takes no ") as caught:
+        conductor.gateway.begin(name, replace(prompt(), **more), source=Source.API)
+    assert caught.value.field == field
+    assert conductor.gateway.bulkheads.requests == 0
