@@ -52,6 +52,14 @@ class Catalog:
             self._lists[provider] = models
         return models
 
+    async def complete(self, seconds: float) -> None:
+        """Asks whoever was not asked yet or not lately, and waits for them, but not longer than so many seconds."""
+        for provider in self._providers.available():
+            self.known(provider.name)
+        await asyncio.sleep(0)  # they are begun on the loop's next turn
+        if self._asking:
+            await asyncio.wait(self._asking, timeout=seconds)
+
     async def close(self) -> None:
         """Ends what is still being asked."""
         for task in list(self._asking):

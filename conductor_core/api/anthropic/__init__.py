@@ -1,0 +1,1 @@
+"""Anthropic's protocol (Messages) in front of every provider."""

@@ -1,0 +1,1 @@
+"""OpenAI's protocol (Chat Completions, models) in front of every provider."""
