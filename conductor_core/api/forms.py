@@ -7,7 +7,7 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, ValidationError
 
 from conductor_core.attachments import IMAGE_BYTES, image_type
 from conductor_core.errors import InvalidRequest
@@ -48,6 +48,23 @@ def _visible(text: str) -> str:
 
 
 VisibleText = Annotated[CleanText, AfterValidator(_visible)]
+
+
+def _nothing(value: Any) -> None:
+    if value:
+        raise ValueError("Conductor does not offer this; leave it out")
+
+
+Nothing = Annotated[Any, AfterValidator(_nothing)]
+"""Of what Conductor does not offer: not asked for is the only value it takes."""
+
+
+def _alternative(value: Any) -> str:
+    return "text" if isinstance(value, str) else "parts"
+
+
+Either = Discriminator(_alternative)
+"""Between a text, with the tag `text`, and what is more than that, with the tag `parts`."""
 
 
 class Form(BaseModel):

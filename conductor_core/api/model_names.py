@@ -8,7 +8,6 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from conductor_core.api.errors import HttpError, Problem
-
 from conductor_core.conductor import Conductor
 from conductor_core.models import MODEL_PATTERN, Provider
 from conductor_core.routing.strategies import STRATEGIES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -107,7 +108,7 @@ class Events:
             events += self._event(b"{}", orjson.dumps(reason))
         return events
 
-    def last(self, facts: dict[str, Any]) -> bytes:
+    def last(self, facts: Mapping[str, str]) -> bytes:
         """The facts of the whole answer, in the usage that was asked for or else in a comment; then the end."""
         if not self._with_usage:
             return b": conductor " + orjson.dumps(facts) + b"\n\n" + DONE

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from conductor_core.api.forms import (
     MOST_TOOLS,
+    Either,
     Flag,
     Form,
     Name,
+    Nothing,
     Penalty,
     Schema,
     Seed,
@@ -27,20 +29,6 @@ from conductor_core.kinds import ToolUse
 from conductor_core.models import MAX_MESSAGES, CleanText
 
 MOST_STOPS = 4
-
-
-def _alternative(value: Any) -> str:
-    return "text" if isinstance(value, str) else "parts"
-
-
-def _nothing(value: Any) -> Any:
-    """For what Conductor can't do: not asked for is the only value it takes."""
-    if value:
-        raise ValueError("Conductor does not offer this; leave it out")
-
-
-Nothing = Annotated[Any, AfterValidator(_nothing)]
-Either = Discriminator(_alternative)
 
 
 class TextPart(Form):
