@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import orjson
@@ -22,6 +23,7 @@ from conductor_core.api.errors import Protocol as ErrorShape
 from conductor_core.api.event_stream import EventStream
 from conductor_core.api.installation import conductor_of
 from conductor_core.api.model_names import Aim, aim_of
+from conductor_core.api.once import idempotency_key, once
 from conductor_core.conductor import Conductor
 from conductor_core.errors import InvalidRequest
 from conductor_core.metrics.call import Call
@@ -92,7 +94,8 @@ async def answer(dialect: Dialect, http: HttpRequest) -> Response:
     Raises:
         HttpError, LimitReached, StoreError, ProviderError; what the gateway refuses.
     """
-    asked = dialect.read(await read_json(http, MOST_BYTES, most_text=MOST_TEXT))
+    body = await read_json(http, MOST_BYTES, most_text=MOST_TEXT)
+    asked = dialect.read(body)
     conductor = conductor_of(http)
     aim = await aim_of(asked.model, conductor)
     prompt = asked.prompt(aim.model)
@@ -100,14 +103,21 @@ async def answer(dialect: Dialect, http: HttpRequest) -> Response:
     asking = Asking(http, aim.provider, prompt, aim.strategy)
     if asked.ignored:
         asking.visit.tell({"x-conductor-ignored": ", ".join(asked.ignored)})
+    key = idempotency_key(http, stream=asked.stream)
+    if key is not None:
+        return await once(http, asking, key, body, partial(_whole, dialect, asking))
     if not asked.stream:
-        completion = await asking.complete()
-        return Response(dialect.whole(completion, asking.asked.attempt.call), media_type="application/json")
+        return Response(await _whole(dialect, asking), media_type="application/json")
 
     def failed(problem: Problem) -> bytes:
         return dialect.error_event(orjson.dumps(dialect.errors.body(problem, asking.visit.id)))
 
     return EventStream(_events(dialect, asking, asked), failed, asking.facts)
+
+
+async def _whole(dialect: Dialect, asking: Asking) -> bytes:
+    completion = await asking.complete()
+    return dialect.whole(completion, asking.asked.attempt.call)
 
 
 async def _events(dialect: Dialect, asking: Asking, asked: Asked) -> AsyncGenerator[bytes, None]:

@@ -15,9 +15,11 @@ from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from conductor_core.api import docs, metrics
 from conductor_core.api.access import check_routes
+from conductor_core.api.anthropic import routes as anthropic
 from conductor_core.api.door import Door
 from conductor_core.api.errors import problem_of, response_of
 from conductor_core.api.installation import Source
+from conductor_core.api.openai import routes as openai
 from conductor_core.api.routes import calls, chat, conversations, status
 from conductor_core.api.routes.conversations import Page
 from conductor_core.api.visit import Visit
@@ -58,6 +60,7 @@ _ANSWER_HEADERS = (
     "x-conductor-cost-kind",
     "x-conductor-overhead-ms",
     "x-conductor-replayed",
+    "x-conductor-ignored",
     *(f"x-ratelimit-{fact}-{of}" for of in ("requests", "tokens") for fact in ("limit", "remaining", "reset")),
 )
 """What they may read."""
@@ -70,8 +73,10 @@ _ROUTERS = (
     conversations.router,
     metrics.router,
     docs.router,
+    openai.router,
+    anthropic.router,
 )
-"""Every router there is; those of other protocols come in here."""
+"""Every router there is."""
 
 
 def create_app(

@@ -27,14 +27,16 @@ class Asking:
         visit: the request it came with.
     """
 
-    def __init__(self, request: HttpRequest, provider: str, prompt: Prompt) -> None:
+    def __init__(self, request: HttpRequest, provider: str, prompt: Prompt, strategy: str | None = None) -> None:
         """
         Args:
             provider: a provider's name, or `auto`.
+            strategy: AUTO's for this prompt alone, if not the one that is set.
         """
         self._http = request
         self._provider = provider
         self._prompt = prompt
+        self._strategy = strategy
         self._asked: Request | None = None
         self._admission: Admission | None = None
         self.visit = Visit.of(request.scope)
@@ -113,6 +115,7 @@ class Asking:
             self._provider,
             self._prompt,
             source=Source.API,
+            strategy=self._strategy,
             api_key_id=self.visit.key.id,
             request_id=self.visit.id,
         )

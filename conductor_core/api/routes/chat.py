@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
-from hashlib import sha256
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Header, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from conductor_core.api.access import admit, needs
+from conductor_core.api.access import needs
 from conductor_core.api.asking import Asking
 from conductor_core.api.body import read_json
 from conductor_core.api.documented import answer, errors
 from conductor_core.api.errors import Problem, Protocol
 from conductor_core.api.event_stream import EventStream
-from conductor_core.api.installation import conductor_of
+from conductor_core.api.once import idempotency_key, once
 from conductor_core.api.visit import Visit
 from conductor_core.conductor import response_of
-from conductor_core.errors import InvalidRequest
 from conductor_core.keys.key import Scope
 from conductor_core.models import ChatRequest, ChatResponse
 from conductor_core.prompt import Prompt
 
 router = APIRouter(prefix="/api", tags=["chat"], dependencies=[needs(Scope.CHAT)])
 
-_IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 _ANSWER = answer("The answer; with `stream`, server-sent events named `chunk`, `done` and `error`.")
 _ANSWER[200]["content"] = {
     "application/json": {},
@@ -47,14 +43,6 @@ class ChatForm(ChatRequest):
     stream: Annotated[bool, Field(strict=True, description="Send the answer as it is written.")] = False
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A whole answer as it was sent, for whoever asks again under the same idempotency key."""
-
-    body: bytes
-    headers: dict[str, str]
-
-
 @router.post(
     "/chat",
     response_model=ChatResponse,
@@ -68,9 +56,10 @@ class Kept:
 )
 async def chat(
     request: Request,
-    idempotency_key: Annotated[
+    _: Annotated[
         str | None,
         Header(
+            alias="idempotency-key",
             description="Sent again within five minutes, the same request gets the same answer, and is asked once.",
             json_schema_extra={"pattern": "^[!-~]{1,255}$"},
         ),
@@ -80,8 +69,9 @@ async def chat(
     value = await read_json(request)
     form = ChatForm.model_validate(value)
     asking = Asking(request, form.provider, Prompt.from_request(form))
-    if idempotency_key is not None:
-        return await _once(request, asking, form, idempotency_key, value)
+    key = idempotency_key(request, stream=form.stream)
+    if key is not None:
+        return await once(request, asking, key, value, partial(_whole, asking))
     if form.stream:
         return EventStream(_events(asking), lambda problem: _error(problem, asking.visit), asking.facts)
     return Response(await _whole(asking), media_type="application/json")
@@ -109,28 +99,3 @@ def _error(problem: Problem, visit: Visit) -> bytes:
 
 def _event(name: bytes, data: bytes) -> bytes:
     return b"event: %s\ndata: %s\n\n" % (name, data)
-
-
-async def _once(request: Request, asking: Asking, form: ChatForm, key: str, value: Any) -> Response:
-    """The answer under an idempotency key. It is finished and kept even when its client goes meanwhile."""
-    if not _IDEMPOTENCY_KEY.fullmatch(key):
-        raise InvalidRequest("Idempotency-Key: must be 1 to 255 visible ASCII characters.", "Idempotency-Key")
-    if form.stream:
-        raise InvalidRequest(
-            "stream: must be false with an Idempotency-Key, since only whole answers are kept.", "stream"
-        )
-    visit = asking.visit
-    assert visit.key is not None, "a key was let in"
-    first = False
-
-    async def ask() -> Kept:
-        nonlocal first
-        first = True
-        return Kept(await _whole(asking), asking.facts(whole=True))
-
-    digest = sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).digest()
-    kept = await conductor_of(request).submissions.once(f"{visit.key.id} {key}", ask, digest)
-    if not first:
-        admit(request, 0)
-        visit.tell({**kept.headers, "x-conductor-replayed": "true"})
-    return Response(kept.body, media_type="application/json")
