@@ -18,10 +18,10 @@ from conductor_core.api.errors import problem_of, response_of
 from conductor_core.api.visit import Visit
 from conductor_core.settings import Settings
 
-LINGER_SECONDS = 2.0
-LINGER_BYTES = 1024 * 1024
-"""After an early refusal so much more of the body is taken: a socket closed on unread bytes resets the connection, and
-the client never reads why."""
+LINGER_SECONDS = 5.0
+LINGER_BYTES = 64 * 1024 * 1024
+"""After an early refusal so much more of the body is taken, and thrown away: a socket closed on unread bytes resets the
+connection, and the client never reads why. (As nginx's `lingering_close`)"""
 
 _log = structlog.get_logger()
 
