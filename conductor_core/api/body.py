@@ -15,17 +15,15 @@ import orjson
 from starlette.requests import Request
 
 from conductor_core.api.errors import HttpError, Problem
+from conductor_core.api.installation import conductor_of
 
-MOST_BYTES = 26 * 1024 * 1024
-"""Of a body that may hold images."""
-MOST_TEXT = 10 * 1024 * 1024
-"""Of a body without them, and of all the text in one with them."""
 DEEPEST = 64
 """Brackets inside brackets."""
-SECONDS = 30.0
-"""For a small body to arrive …"""
 BYTES_PER_SECOND = 32 * 1024
-"""… and a second more for each so many bytes: slow lines get their time, a sender who drips does not."""
+"""A body may take `api_read_timeout`, and a second more for each so many bytes: slow lines get their time, a sender who
+drips does not."""
+LONG = 256 * 1024
+"""Bytes from which on a body is read beside the event loop."""
 
 _JSON = re.compile(rb"application/(?:[\w.+-]+\+)?json", re.IGNORECASE)
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
@@ -34,27 +32,24 @@ _LONG_INTEGER = re.compile(rb"(?<![\w.+\-])-?[0-9]{19,}(?![\w.])")
 _OUTSIDE_OF_64_BITS = -(2**63), 2**64 - 1
 
 
-async def read_json(
-    request: Request, limit: int = MOST_TEXT, *, most_text: int | None = None, seconds: float = SECONDS
-) -> Any:
-    """The body as plain values.
+async def read_json(request: Request, *, images: bool = False) -> Any:
+    """The body as plain values, within the limits of the settings.
 
     Args:
-        limit: most bytes of it.
-        most_text: most bytes of all texts in it that are no images.
-        seconds: how long a small one may take.
+        images: it may hold images, which count against `api_body_bytes` only; all else is text.
 
     Raises:
         HttpError: 415 not sent as JSON, 413 too large, 408 too slow, 400 no strict JSON.
         ClientDisconnect: nobody is there any more.
     """
     check_media_type(request)
-    body = await read_bytes(request, limit, seconds)
-    value = parse(body)
-    if most_text is not None and len(body) > most_text:
-        text = sum(map(_text_bytes, _strings(value)))
-        if text > most_text:
-            raise _too_large(most_text, "The text of this request")
+    settings = conductor_of(request).settings
+    limit = settings.api_body_bytes if images else settings.api_text_bytes
+    body = await read_bytes(request, limit, settings.api_read_timeout)
+    value = parse(body) if len(body) < LONG else await asyncio.to_thread(parse, body)
+    text = sum(map(_text_bytes, _strings(value))) if images and len(body) > settings.api_text_bytes else 0
+    if text > settings.api_text_bytes:
+        raise _too_large(settings.api_text_bytes, "The text of this request")
     return value
 
 
@@ -77,7 +72,7 @@ def check_media_type(request: Request) -> None:
         )
 
 
-async def read_bytes(request: Request, limit: int, seconds: float = SECONDS) -> bytes:
+async def read_bytes(request: Request, limit: int, seconds: float) -> bytes:
     """The body as it came, no more than `limit` bytes of it at any time.
 
     Raises:
