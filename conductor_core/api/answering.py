@@ -17,7 +17,7 @@ from fastapi import Request as HttpRequest
 from starlette.responses import Response
 
 from conductor_core.api.asking import Asking
-from conductor_core.api.body import MOST_BYTES, MOST_TEXT, read_json
+from conductor_core.api.body import read_json
 from conductor_core.api.errors import Problem
 from conductor_core.api.errors import Protocol as ErrorShape
 from conductor_core.api.event_stream import EventStream
@@ -94,7 +94,7 @@ async def answer(dialect: Dialect, http: HttpRequest) -> Response:
     Raises:
         HttpError, LimitReached, StoreError, ProviderError; what the gateway refuses.
     """
-    body = await read_json(http, MOST_BYTES, most_text=MOST_TEXT)
+    body = await read_json(http, images=True)
     asked = dialect.read(body)
     conductor = conductor_of(http)
     aim = await aim_of(asked.model, conductor)

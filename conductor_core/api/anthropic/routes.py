@@ -8,7 +8,7 @@ from starlette.responses import Response
 from conductor_core.api.access import needs
 from conductor_core.api.answering import answer
 from conductor_core.api.anthropic.messages import Messages, count_tokens
-from conductor_core.api.body import MOST_BYTES, MOST_TEXT, read_json
+from conductor_core.api.body import read_json
 from conductor_core.keys.key import Scope
 
 router = APIRouter(prefix="/v1/messages", tags=["Anthropic"])
@@ -24,5 +24,5 @@ async def create_message(request: Request) -> Response:
 @router.post("/count_tokens", dependencies=[needs(Scope.READ)], response_model=None)
 async def count(request: Request) -> Response:
     """Estimates the tokens of a request. Nobody is asked: it is a quarter of its characters."""
-    body = await read_json(request, MOST_BYTES, most_text=MOST_TEXT)
+    body = await read_json(request, images=True)
     return Response(count_tokens(body), media_type="application/json")
