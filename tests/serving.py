@@ -53,6 +53,12 @@ def uvicorn(port: int, *options: str) -> list[str]:
     return [sys.executable, "-m", "uvicorn", "dashboard.app:app", "--port", str(port), *options]
 
 
+def api_alone(port: int, *options: str) -> list[str]:
+    """The command of those who want no dashboard."""
+    factory = "conductor_core.api:build_app"
+    return [sys.executable, "-m", "uvicorn", "--factory", factory, "--port", str(port), *options]
+
+
 def environment(home: Path, **variables: str) -> dict[str, str]:
     """This process's environment without anything that configures Conductor or Streamlit, and with `variables`."""
     kept = {
@@ -72,15 +78,21 @@ def refused_start(command: Sequence[str], home: Path, **variables: str) -> tuple
 
 
 @contextmanager
-def serving(command: Sequence[str], port: int, home: Path, **variables: str) -> Iterator[Served]:
-    """A server that answers on `port` of loopback; stopped as a service manager would, in the end."""
+def serving(
+    command: Sequence[str], port: int, home: Path, *, alive: str = "/_stcore/health", **variables: str
+) -> Iterator[Served]:
+    """A server that answers on `port` of loopback; stopped as a service manager would, in the end.
+
+    Args:
+        alive: where it answers as soon as it does.
+    """
     log = home.parent / f"{home.name}-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment(home, **variables), stdout=output, stderr=subprocess.STDOUT
         )
         try:
-            _wait_until_it_answers(process, port, log)
+            _wait_until_it_answers(process, f"http://127.0.0.1:{port}{alive}", log)
             yield Served(port, process, log)
         finally:
             process.send_signal(signal.SIGTERM)
@@ -91,13 +103,13 @@ def serving(command: Sequence[str], port: int, home: Path, **variables: str) -> 
                 process.wait()
 
 
-def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _wait_until_it_answers(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     deadline = time.monotonic() + STARTS_WITHIN
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise AssertionError(f"the server ended with {process.returncode}: {log.read_text()}")
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=5).close()
+            urllib.request.urlopen(url, timeout=5).close()
             return
         except OSError:
             time.sleep(0.05)

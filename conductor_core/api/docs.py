@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi import Path as PathParameter
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.responses import FileResponse, Response
 
 from conductor_core import VERSION
@@ -85,6 +86,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         # FastAPI's own shape of an error, which no route answers with.
         schemas.pop("HTTPValidationError", None)
         schemas.pop("ValidationError", None)
+        _restore_examples(schemas)
         app.openapi_schema = made
     return app.openapi_schema
 
@@ -94,6 +96,17 @@ def _add_form(schemas: dict[str, Any]) -> None:
     form = ChatForm.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(form.pop("$defs", {}))
     schemas["ChatForm"] = form
+
+
+def _restore_examples(schemas: dict[str, Any]) -> None:
+    """FastAPI takes every null out of the document; in an example it means "not known", and may be required."""
+    left = [BaseModel]
+    while left:
+        model = left.pop()
+        left += model.__subclasses__()
+        extra = model.model_config.get("json_schema_extra")
+        if model.__name__ in schemas and model.__module__.startswith("conductor_core.") and isinstance(extra, dict):
+            schemas[model.__name__].update(extra)
 
 
 def _finish(operations: dict[str, Any], route: APIRoute) -> None:
