@@ -581,9 +581,11 @@ class _Connection(asyncio.Protocol):
 
 
 def _tells_results(body: Any) -> bool:
-    """Whether the last message says what a tool gave back."""
-    last = body["messages"][-1] if isinstance(body, dict) and body.get("messages") else {}
-    return last.get("role") == "tool" or '"tool_result"' in json.dumps(last)
+    """Whether something was said of what a tool gave back since the model spoke last."""
+    said = [] if not isinstance(body, dict) else body.get("messages", [])
+    roles = [message["role"] for message in said]
+    since = said[len(said) - roles[::-1].index("assistant") :] if "assistant" in roles else []
+    return any(message["role"] == "tool" or '"tool_result"' in json.dumps(message) for message in since)
 
 
 def _asked_wait(plan: Plan) -> str:

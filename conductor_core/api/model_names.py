@@ -29,6 +29,9 @@ class Aim(NamedTuple):
 async def aim_of(name: str, conductor: Conductor) -> Aim:
     """What a name means.
 
+    Args:
+        name: well formed, as `ModelName`.
+
     Raises:
         HttpError: 404, nobody has it or several have; with the names that may have been meant.
     """
@@ -37,16 +40,15 @@ async def aim_of(name: str, conductor: Conductor) -> Aim:
     found = _directed(name, conductor)
     if found:
         return found
-    if _NAME.fullmatch(name) and ".." not in name:
+    offered = _offering(name, conductor)
+    if not offered:  # some providers may not have been asked yet what they have
+        await conductor.catalog.complete(_WAIT_SECONDS)
         offered = _offering(name, conductor)
-        if not offered:  # some providers may not have been asked yet what they have
-            await conductor.catalog.complete(_WAIT_SECONDS)
-            offered = _offering(name, conductor)
-        if len(offered) == 1:
-            return Aim(offered[0], name)
-        if offered:
-            which = ", ".join(f"{provider}/{name}" for provider in offered[:_MOST_LISTED])
-            raise _not_found(f"Several providers have the model {name}. Say which: {which}.")
+    if len(offered) == 1:
+        return Aim(offered[0], name)
+    if offered:
+        which = ", ".join(f"{provider}/{name}" for provider in offered[:_MOST_LISTED])
+        raise _not_found(f"Several providers have the model {name}. Say which: {which}.")
     raise _not_found(f"There is no model {name[:100]!r}. {_near(name, conductor)}")
 
 
@@ -61,7 +63,7 @@ def names(conductor: Conductor) -> Iterator[tuple[str, str]]:
 
 
 def _directed(name: str, conductor: Conductor) -> Aim | None:
-    """A name that says whose model it is, if it is well formed."""
+    """A name that says whose model it is."""
     auto, colon, strategy = name.partition(":")
     if auto == Provider.AUTO and colon:
         return Aim(Provider.AUTO, strategy=strategy) if strategy in STRATEGIES else None
@@ -69,7 +71,7 @@ def _directed(name: str, conductor: Conductor) -> Aim | None:
     registry = conductor.providers
     if not slash or provider not in (*registry.names(), *registry.drills()):
         return None
-    return Aim(provider, model) if _NAME.fullmatch(model) and ".." not in model else None
+    return Aim(provider, model) if _NAME.fullmatch(model) else None
 
 
 def _offering(model: str, conductor: Conductor) -> list[str]:

@@ -22,7 +22,7 @@ from conductor_core.api.forms import (
     VisibleText,
     WholeForm,
 )
-from conductor_core.models import MAX_MESSAGES, CleanText
+from conductor_core.models import MAX_MESSAGES, CleanText, ModelName
 
 MOST_STOPS = 64
 
@@ -137,7 +137,7 @@ class OutputConfig(Form):
 class CountForm(WholeForm):
     """What tokens can be counted of."""
 
-    model: Annotated[str, Field(strict=True, min_length=1)]
+    model: ModelName
     messages: Annotated[list[AnyMessage], Field(min_length=1, max_length=MAX_MESSAGES)]
     system: SystemText | None = None
     tools: Annotated[list[ToolDefinition], Field(max_length=MOST_TOOLS)] | None = None

@@ -26,7 +26,7 @@ from conductor_core.api.forms import (
     WholeForm,
 )
 from conductor_core.kinds import ToolUse
-from conductor_core.models import MAX_MESSAGES, CleanText
+from conductor_core.models import MAX_MESSAGES, CleanText, ModelName
 
 MOST_STOPS = 4
 
@@ -150,7 +150,7 @@ def _one(stop: Any) -> Any:
 class ChatCompletionForm(WholeForm):
     """The whole request. A parameter that is null was not given."""
 
-    model: Annotated[str, Field(strict=True, min_length=1)]
+    model: ModelName
     messages: Annotated[list[AnyMessage], Field(min_length=1, max_length=MAX_MESSAGES)]
     stream: Flag | None = None
     stream_options: StreamOptions | None = None
