@@ -41,6 +41,7 @@ test-long: ## the same at full counts
 checks: .venv/installed-dev
 	@$(VENV_PYTHON) -m scripts.browser
 	@$(VENV_PYTHON) -m scripts.postgres
+	@$(VENV_PYTHON) -m scripts.clients
 	@$(MAKE) --no-print-directory form
 
 form: .venv/installed-dev
