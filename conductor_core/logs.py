@@ -10,9 +10,11 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Mapping, MutableMapping
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, TextIO
 
+import orjson
 import structlog
 from structlog.typing import Processor
 
@@ -21,6 +23,7 @@ from conductor_core.redaction import Redactor
 _OURS = ("conductor", "conductor_core", "dashboard")
 _LONGEST_VALUE = 16_384
 _DEEPEST = 6
+_HARMLESS = "harmless_values"
 
 
 def configure(redactor: Redactor, stream: TextIO | None = None) -> logging.Handler:
@@ -53,6 +56,14 @@ def capture(logger: logging.Logger) -> None:
     logger.handlers.clear()
     logger.propagate = True
     logger.setLevel(logging.NOTSET)
+
+
+def harmless(logger: logging.Logger, event: str, **values: str | float | None) -> None:
+    """Logs values that are known to hold neither a key nor what somebody wrote: past the redactor, much quicker."""
+    if logger.isEnabledFor(logging.INFO):
+        record = logging.LogRecord(logger.name, logging.INFO, "", 0, event, None, None)
+        setattr(record, _HARMLESS, values)
+        logger.handle(record)
 
 
 def catch_uncaught() -> None:
@@ -89,7 +100,7 @@ def _shared_processors() -> list[Processor]:
 
 
 def _formatter(redactor: Redactor) -> logging.Formatter:
-    return structlog.stdlib.ProcessorFormatter(
+    return _Formatter(
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             _redact_with(redactor.clean),
@@ -98,6 +109,18 @@ def _formatter(redactor: Redactor) -> logging.Formatter:
         foreign_pre_chain=_shared_processors(),
         use_get_message=True,
     )
+
+
+class _Formatter(structlog.stdlib.ProcessorFormatter):
+    """structlog's, but for what is `harmless`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        values = getattr(record, _HARMLESS, None)
+        if values is None:
+            return super().format(record)
+        time = datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z")
+        told = {**values, "event": record.msg, "logger": record.name, "level": "info", "time": time}
+        return orjson.dumps(told).decode()
 
 
 def _redact_with(clean: Callable[[str], str]) -> Processor:

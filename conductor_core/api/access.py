@@ -46,17 +46,27 @@ def needs(scope: Scope) -> Any:
     """
 
     async def known(request: Request) -> ApiKey:
-        key = key_of(request)
-        if scope not in key.scopes:
-            raise HttpError(
-                Problem(403, "missing_scope", f"The key “{key.name}” lacks the scope “{scope}”. Make one that has it.")
-            )
-        if scope is not Scope.CHAT:
-            admit(request, 0)
-        return key
+        return let_in(request, scope)
 
     known.scope = scope  # type: ignore[attr-defined] # tells `scope_of` what was asked for
     return Depends(known)
+
+
+def let_in(request: Request, scope: Scope) -> ApiKey:
+    """The key of a request to a route that needs a scope.
+
+    Raises:
+        HttpError: 401, or 403 where the key lacks it.
+        LimitReached: names the limit.
+    """
+    key = key_of(request)
+    if scope not in key.scopes:
+        raise HttpError(
+            Problem(403, "missing_scope", f"The key “{key.name}” lacks the scope “{scope}”. Make one that has it.")
+        )
+    if scope is not Scope.CHAT:
+        admit(request, 0)
+    return key
 
 
 def key_of(request: Request) -> ApiKey:

@@ -6,9 +6,6 @@ from collections.abc import Collection
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
-from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
@@ -17,14 +14,14 @@ from conductor_core.api import docs, metrics
 from conductor_core.api.access import check_routes
 from conductor_core.api.anthropic import routes as anthropic
 from conductor_core.api.door import Door
-from conductor_core.api.errors import problem_of, response_of
+from conductor_core.api.errors import TOLD, problem_of, response_of
 from conductor_core.api.installation import Source
 from conductor_core.api.openai import routes as openai
+from conductor_core.api.quick import Application
 from conductor_core.api.routes import calls, chat, conversations, status
 from conductor_core.api.routes.conversations import Page
 from conductor_core.api.visit import Visit
 from conductor_core.conductor import Conductor
-from conductor_core.errors import ConductorError
 
 _REQUEST_HEADERS = (
     "authorization",
@@ -90,7 +87,7 @@ def create_app(
         lifespan: of an application that is served by itself.
     """
     give: Source = (lambda: conductor) if isinstance(conductor, Conductor) else conductor
-    app = FastAPI(
+    app = Application(
         openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan, title="Conductor"
     )
     app.state.conductor = give
@@ -99,7 +96,7 @@ def create_app(
         # Not `include_router`: that keeps routers whole, and looks into each of them for every request.
         app.router.routes.extend(router.routes)
     app.add_api_route("/api/openapi.json", _document, include_in_schema=False)
-    for kind in (ConductorError, ValidationError, RequestValidationError, HTTPException):
+    for kind in TOLD:
         app.add_exception_handler(kind, _tell)
     app.add_middleware(_Cors, settings=lambda: give().settings.cors_origins)
     app.add_middleware(Door, settings=lambda: give().settings)

@@ -7,6 +7,7 @@ a 500 that can be quoted, and writes one line to the log.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -14,6 +15,7 @@ import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from conductor_core import logs
 from conductor_core.api.errors import problem_of, response_of
 from conductor_core.api.visit import Visit
 from conductor_core.settings import Settings
@@ -24,6 +26,7 @@ LINGER_BYTES = 64 * 1024 * 1024
 connection, and the client never reads why. (As nginx's `lingering_close`)"""
 
 _log = structlog.get_logger()
+_lines = logging.getLogger(__name__)
 
 
 class Door:
@@ -198,7 +201,8 @@ def _note(scope: Scope, visit: Visit, status: int) -> None:
     """The line of the log. Of the address only which route it is: the rest may be what somebody wrote."""
     route = getattr(scope.get("route"), "path", None)
     ended = {"ended": visit.ended} if visit.ended else {}
-    _log.info(
+    logs.harmless(
+        _lines,
         "request",
         method=scope["method"] if scope["method"].isalpha() else "?",
         route=route,

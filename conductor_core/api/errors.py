@@ -120,6 +120,10 @@ class HttpError(ConductorError):
         self.problem = problem
 
 
+TOLD = (ConductorError, ValidationError, RequestValidationError, HTTPException)
+"""What is raised to be told to whoever asked."""
+
+
 class Protocol(StrEnum):
     """Who is listening, and so how an error looks."""
 

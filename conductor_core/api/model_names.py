@@ -68,8 +68,7 @@ def _directed(name: str, conductor: Conductor) -> Aim | None:
     if auto == Provider.AUTO and colon:
         return Aim(Provider.AUTO, strategy=strategy) if strategy in STRATEGIES else None
     provider, slash, model = name.partition("/")
-    registry = conductor.providers
-    if not slash or provider not in (*registry.names(), *registry.drills()):
+    if not slash or not conductor.providers.has(provider):
         return None
     return Aim(provider, model) if _NAME.fullmatch(model) else None
 

@@ -188,6 +188,10 @@ class Registry:
                 self._retired.append(provider)
         self._built = kept
 
+    def has(self, name: str) -> bool:
+        """Whether there is a provider of that name, configured or not, real or simulated."""
+        return name in self._vendors
+
     def names(self) -> list[str]:
         """Every real provider there is, configured or not, in the registry's order."""
         return [name for name, vendor in self._vendors.items() if not vendor.simulated]

@@ -9,6 +9,7 @@ from conductor_core.api.access import needs
 from conductor_core.api.answering import answer
 from conductor_core.api.anthropic.messages import Messages, count_tokens
 from conductor_core.api.body import read_json
+from conductor_core.api.quick import quick
 from conductor_core.keys.key import Scope
 
 router = APIRouter(prefix="/v1/messages", tags=["Anthropic"])
@@ -16,6 +17,7 @@ _messages = Messages()
 
 
 @router.post("", dependencies=[needs(Scope.CHAT)], response_model=None)
+@quick
 async def create_message(request: Request) -> Response:
     """Asks a model, in Anthropic's protocol: whole, or as events with `stream`."""
     return await answer(_messages, request)

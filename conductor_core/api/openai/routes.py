@@ -13,6 +13,7 @@ from conductor_core.api.errors import Protocol
 from conductor_core.api.installation import conductor_of
 from conductor_core.api.openai import models
 from conductor_core.api.openai.completions import ChatCompletions
+from conductor_core.api.quick import quick
 from conductor_core.keys.key import Scope
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
@@ -20,6 +21,7 @@ _completions = ChatCompletions()
 
 
 @router.post("/chat/completions", dependencies=[needs(Scope.CHAT)], response_model=None)
+@quick
 async def create_chat_completion(request: Request) -> Response:
     """Asks a model, in OpenAI's protocol: whole, or as events with `stream`."""
     return await answer(_completions, request)
