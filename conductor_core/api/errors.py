@@ -63,7 +63,7 @@ _UPSTREAM: Mapping[Outcome, tuple[int, str]] = {
 _OURS: tuple[tuple[type[ConductorError], int, str], ...] = (
     (InvalidRequest, 400, "invalid_request"),
     (UnknownProvider, 404, "model_not_found"),
-    (NotConfigured, 400, "not_configured"),
+    (NotConfigured, 404, "not_configured"),
     (NobodyLeft, 503, "no_provider"),
     (ConversationBusy, 409, "conversation_busy"),
     (AnotherSubmission, 409, "idempotency_key_reused"),

@@ -52,7 +52,7 @@ def test_who_is_listening(path: str, headers: list[tuple[bytes, bytes]], protoco
     [
         (InvalidRequest("temperature: too hot", "temperature"), 400, "invalid_request"),
         (UnknownProvider("nobody", ["openai"]), 404, "model_not_found"),
-        (NotConfigured("openai", "OpenAI", "OPENAI_API_KEY"), 400, "not_configured"),
+        (NotConfigured("openai", "OpenAI", "OPENAI_API_KEY"), 404, "not_configured"),
         (NobodyLeft([("OpenAI", "Its breaker is open.")]), 503, "no_provider"),
         (ConversationBusy(), 409, "conversation_busy"),
         (NotFound(), 404, "not_found"),

@@ -31,7 +31,12 @@ _ANSWER = answer("The answer; with `stream`, server-sent events named `chunk`, `
 _ANSWER[200]["content"] = {
     "application/json": {},
     "text/event-stream": {
-        "schema": {"type": "string"},
+        "schema": {
+            "type": "object",
+            "description": "One event. The data of a chunk is text or thinking, of the last one the whole answer.",
+            "properties": {"event": {"enum": ["chunk", "done", "error"]}, "data": {"type": "string"}},
+            "required": ["event", "data"],
+        },
         "example": 'event: chunk\ndata: {"text":"Paris"}\n\nevent: done\ndata: {"content":"Paris", …}\n\n',
     },
 }

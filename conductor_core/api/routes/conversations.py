@@ -197,7 +197,13 @@ async def conversation(request: Request, conversation_id: ConversationId) -> Con
     responses={
         **errors(404),
         200: answer("The conversation as a file.")[200]
-        | {"content": {media.partition(";")[0]: {"schema": {"type": "string"}} for media, _ in _MEDIA.values()}},
+        | {
+            "content": {
+                "text/markdown": {"schema": {"type": "string"}},
+                "application/json": {"schema": {"type": "object"}},
+                "text/html": {"schema": {"type": "string"}},
+            }
+        },
     },
 )
 async def export(
