@@ -75,6 +75,6 @@ class _QuickRoute:
         try:
             let_in(request, self._needed)
             response = await self._route.endpoint(request)
+            await response(scope, receive, send)  # a stream may fail before it begins
         except TOLD as error:
-            response = response_of(problem_of(error), scope, Visit.of(scope).id)
-        await response(scope, receive, send)
+            await response_of(problem_of(error), scope, Visit.of(scope).id)(scope, receive, send)

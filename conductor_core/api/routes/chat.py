@@ -8,7 +8,7 @@ from functools import partial
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import Response
 
@@ -19,6 +19,7 @@ from conductor_core.api.documented import answer, errors
 from conductor_core.api.errors import Problem, Protocol
 from conductor_core.api.event_stream import EventStream
 from conductor_core.api.once import idempotency_key, once
+from conductor_core.api.quick import quick
 from conductor_core.api.visit import Visit
 from conductor_core.conductor import response_of
 from conductor_core.keys.key import Scope
@@ -53,23 +54,22 @@ class ChatForm(ChatRequest):
     response_model=ChatResponse,
     responses={**errors(404, 408, 409, 413, 415, 422, 502, 504), **_ANSWER},
     openapi_extra={
+        "parameters": [
+            {
+                "name": "idempotency-key",
+                "in": "header",
+                "description": "Sent again within five minutes, the same request gets the same answer, asked once.",
+                "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+            }
+        ],
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ChatForm"}}},
-        }
+        },
     },
 )
-async def chat(
-    request: Request,
-    _: Annotated[
-        str | None,
-        Header(
-            alias="idempotency-key",
-            description="Sent again within five minutes, the same request gets the same answer, and is asked once.",
-            json_schema_extra={"pattern": "^[!-~]{1,255}$"},
-        ),
-    ] = None,
-) -> Response:
+@quick
+async def chat(request: Request) -> Response:
     """Asks a provider, or the one AUTO chooses, and answers with text, tokens, times and cost."""
     value = await read_json(request)
     form = ChatForm.model_validate(value)
