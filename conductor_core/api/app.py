@@ -96,7 +96,7 @@ def create_app(
         # Not `include_router`: that keeps routers whole, and looks into each of them for every request.
         app.router.routes.extend(router.routes)
     app.add_api_route("/api/openapi.json", _document, include_in_schema=False)
-    for kind in TOLD:
+    for kind in (*TOLD, Exception):  # Starlette answers the last one, and raises it once more for the door's log
         app.add_exception_handler(kind, _tell)
     app.add_middleware(_Cors, settings=lambda: give().settings.cors_origins)
     app.add_middleware(Door, settings=lambda: give().settings)
