@@ -31,7 +31,7 @@ ALWAYS = (400, 401, 403, 405, 429, 500, 503)
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """These statuses, and those of every route, for `responses`."""
-    return {
+    found: dict[int | str, dict[str, Any]] = {
         status: {
             "model": ErrorResponse,
             "description": _MEANINGS[status],
@@ -39,6 +39,9 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
         }
         for status in sorted({*ALWAYS, *statuses})
     }
+    # What is no HTTP request at all is refused by the server, in its own words.
+    found[400]["content"] = {"text/plain": {"schema": {"type": "string"}}}
+    return found
 
 
 def answer(description: str) -> dict[int | str, dict[str, Any]]:

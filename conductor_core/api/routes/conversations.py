@@ -18,18 +18,18 @@ from conductor_core.api import cursor
 from conductor_core.api.access import needs
 from conductor_core.api.documented import answer, errors
 from conductor_core.api.installation import conductor_of
-from conductor_core.errors import InvalidRequest
+from conductor_core.errors import InvalidRequest, NotFound
 from conductor_core.export import as_markdown
 from conductor_core.keys.key import Scope
 from conductor_core.kinds import CostKind, FinishReason, LaneState
 from conductor_core.models import CleanText
 from conductor_core.store import conversation_pages
-from conductor_core.store.records import Conversation
+from conductor_core.store.records import Attachment, Conversation
 
 router = APIRouter(prefix="/api/conversations", tags=["conversations"], dependencies=[needs(Scope.CONVERSATIONS)])
 
-Page = Callable[[Iterable[Transcript], str], Iterator[str]]
-"""Makes one web page of conversations, with a title."""
+Page = Callable[[Iterable[Transcript], str, Callable[[str], Attachment | None]], Iterator[str]]
+"""Makes one web page of conversations, with a title and what finds their files."""
 
 MOST = 200
 _ID = "5d0c1f0e9a7b4c35a7d1d0b3f2c4e6a8"
@@ -160,7 +160,11 @@ async def conversations(
     archived: Annotated[bool, Query(description="Those that were archived, in place of the others.")] = False,
     q: Annotated[
         CleanText | None,
-        Query(max_length=500, description="Words that title or messages have; every character is literal."),
+        Query(
+            max_length=500,
+            pattern=r"^[^\x00]*$",
+            description="Words that title or messages have; every character is literal.",
+        ),
     ] = None,
     cursor_: Annotated[str | None, Query(alias="cursor", max_length=cursor.LONGEST)] = None,
     limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
@@ -230,8 +234,8 @@ def _written(request: Request, transcript: Transcript, format: ExportFormat) -> 
         return as_markdown(transcript)
     page: Page | None = request.app.state.page
     if page is None:
-        raise InvalidRequest("format: html is made by the dashboard, which does not run here. Use markdown.", "format")
-    return "".join(page([transcript], transcript.conversation.title))
+        raise NotFound("format: html is made by the dashboard, which does not run here. Use markdown.")
+    return "".join(page([transcript], transcript.conversation.title, conductor_of(request).transfer.file))
 
 
 async def _transcript(request: Request, id: str) -> Transcript:

@@ -122,7 +122,7 @@ async def test_exports(door: Open) -> None:
     assert json.loads(document.content)["conversations"][0]["id"] == turn.conversation_id
     assert KEY not in markdown.text + document.text
     html = await door.client.get(address, params={"format": "html"})
-    assert (html.status_code, html.json()["detail"][:7]) == (400, "format:")
+    assert (html.status_code, html.json()["detail"][:7]) == (404, "format:")
     assert (await door.client.get(address, params={"format": "exe"})).status_code == 400
 
 
