@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Sequence
 from types import TracebackType
@@ -137,3 +138,12 @@ class PageSession:
         while True:
             await asyncio.sleep(interval)
             await self._send((), fragment)
+
+
+async def _keep_open(url: str, page: str, query: str) -> None:
+    async with PageSession(url, page, query):
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":  # a tab in a process of its own: python -m benchmarks.page_session URL health range=15m
+    asyncio.run(_keep_open(*sys.argv[1:]))

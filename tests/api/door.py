@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from conductor_core import logs
 from conductor_core.api import create_app
 from conductor_core.conductor import Conductor
+from conductor_core.keys.key import Scope, Wish
 from conductor_core.metrics.call import Call
 from conductor_core.redaction import Redactor
 from tests.installation import installation
@@ -87,6 +88,13 @@ async def opened(home: Path, **variables: str) -> AsyncIterator[Open]:
         _client(port) as stranger,
     ):
         yield Open(conductor, upstream, port, client, stranger)
+
+
+async def new_token(home: Path) -> str:
+    """The token of a key without limits, made in an installation that is closed again."""
+    async with installation(home) as conductor:
+        _, token = await conductor.keys.create(Wish("tests", (Scope.CHAT, Scope.READ), requests_per_minute=None))
+    return token.reveal()
 
 
 @contextmanager
