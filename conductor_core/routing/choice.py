@@ -115,6 +115,7 @@ def _roomiest(reserve: list[Candidate]) -> list[Candidate]:
 def _row(ranked: Ranked, job: Job) -> dict[str, Any]:
     candidate = ranked.candidate
     return candidate._asdict() | {
+        "lacks": list(candidate.lacks),
         "expected_ms": candidate.expected_ms(job),
         "expected_usd": candidate.expected_usd(job),
         "score": ranked.score,
