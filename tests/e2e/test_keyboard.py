@@ -93,6 +93,7 @@ def test_a_chat(simulated: Simulated, browser: BrowserContext) -> None:
     page.keyboard.press("Control+A")
     page.keyboard.type("Tell me at once")
     press(page, button(page, "Send"))
+    expect(thread(page)).to_contain_text("2 / 2")
     answered(page)
     press(page, copies(page))
     expect(copies(page)).to_have_text("Copied")

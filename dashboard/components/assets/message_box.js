@@ -45,11 +45,12 @@ function turnTo(data) {
   if (!isGiven) look();
   page = data;
   if (data.gone) keep(data.gone, "");
-  if (isBegun) keep(before.place, "");
-  if (moved && box && box === find()) {
-    if (isBegun || isGiven) keep(data.place, (seen = box.value));
-    else write(load(data.place));
+  if (isBegun) {
+    keep(data.place, load(before.place));
+    keep(before.place, "");
   }
+  if (moved) seen = null; // it is kept anew, in this place
+  if (moved && !isBegun && !isGiven && box && box === find()) write(load(data.place));
   look();
 }
 
