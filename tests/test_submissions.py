@@ -10,7 +10,7 @@ import pytest
 
 from conductor_core.conductor import Conductor
 from conductor_core.errors import InvalidRequest
-from conductor_core.submissions import Submissions
+from conductor_core.submissions import AnotherSubmission, Submissions
 from conductor_core.turns import LaneSetup
 from tests.installation import installation
 from tests.upstream import Upstream
@@ -106,3 +106,29 @@ async def test_a_double_click_is_one_message_and_one_call(conductor: Conductor, 
     stored = conductor.store.messages(turns[0].conversation_id)
     assert [message.role for message in stored] == ["user", "assistant"] * 2
     assert len(upstream.requests) == 2
+
+
+async def test_another_submission_under_a_key_is_refused() -> None:
+    """While the first is at work and after; what was submitted is compared, not what came of it."""
+    work, submissions = Work(), Submissions[int]()
+    first = asyncio.create_task(submissions.once("key", work, b"one"))
+    await asyncio.sleep(0)
+    with pytest.raises(AnotherSubmission):
+        await submissions.once("key", work, b"two")
+    work.let.set()
+    assert await first == await submissions.once("key", work, b"one") == 1
+    with pytest.raises(AnotherSubmission):
+        await submissions.once("key", work)
+
+
+async def test_closing_ends_what_is_at_work() -> None:
+    """Whoever waits for it is told; what had ended stays as it is."""
+    work, done, submissions = Work(), Work(), Submissions[int]()
+    done.let.set()
+    await submissions.once("done", done)
+    waiting = asyncio.create_task(submissions.once("key", work))
+    await asyncio.sleep(0)
+    await submissions.close()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert await submissions.once("done", done) == 1
