@@ -42,6 +42,8 @@ def configure(redactor: Redactor, stream: TextIO | None = None) -> logging.Handl
     for name in _OURS:
         logging.getLogger(name).setLevel(logging.INFO)
     logging.captureWarnings(True)
+    # What no line shows needs not be found out for each of them.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     structlog.configure(
         processors=[*_shared_processors(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from conductor_core.api.errors import HttpError, Problem
 from conductor_core.api.installation import conductor_of
@@ -85,20 +85,27 @@ async def read_bytes(request: Request, limit: int, seconds: float) -> bytes:
             raise HttpError(Problem(400, "invalid_request", "Content-Length must be a number of bytes."))
         if int(told) > limit:
             raise _too_large(limit)
-    received = bytearray()
+    pieces: list[bytes] = []
+    received, more = 0, True
     try:
         async with asyncio.timeout(seconds) as deadline:
             began = asyncio.get_running_loop().time()
-            async for piece in request.stream():
-                received += piece
-                if len(received) > limit:
+            while more:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                pieces.append(message.get("body", b""))
+                received += len(pieces[-1])
+                if received > limit:
                     raise _too_large(limit)
-                deadline.reschedule(began + seconds + len(received) / BYTES_PER_SECOND)
+                more = message.get("more_body", False)
+                if more:
+                    deadline.reschedule(began + seconds + received / BYTES_PER_SECOND)
     except TimeoutError as error:
         raise HttpError(
-            Problem(408, "request_timeout", f"The body did not arrive in time: {len(received)} bytes came.")
+            Problem(408, "request_timeout", f"The body did not arrive in time: {received} bytes came.")
         ) from error
-    return bytes(received)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def parse(body: bytes) -> Any:

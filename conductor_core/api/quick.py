@@ -32,6 +32,11 @@ def quick(endpoint: Endpoint) -> Endpoint:
 class Application(FastAPI):
     """FastAPI, with a short way past it that begins inside of our own middleware."""
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Without what FastAPI would trace of each request, if somebody had set that up."""
+        call = super().__call__ if scope["type"] == "lifespan" else super(FastAPI, self).__call__
+        await call(scope, receive, send)
+
     def build_middleware_stack(self) -> ASGIApp:
         """Ours around both: FastAPI's own stay around the routes they are for."""
         ours, self.user_middleware = self.user_middleware, []

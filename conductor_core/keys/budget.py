@@ -90,6 +90,10 @@ class KeyBudgets:
             ended = time.monotonic()
             self._look_at = ended + 20 * (ended - began)
 
+    def applies(self, key_id: str | None) -> bool:
+        """Whether a key has a budget."""
+        return self._limited(key_id) is not None
+
     def reserve(self, key_id: str | None, usd: float | None) -> Hold | None:
         """Takes the most a call may cost from its key's budget; None where no key with a budget asks.
 

@@ -54,7 +54,9 @@ class Counters:
         """Takes in a finished call."""
         ended = "success" if call.outcome in SUCCESSES else "failure" if call.outcome in FAILURES else "neutral"
         with self._lock:
-            count = self._counts.setdefault((call.provider, call.source.value), Count())
+            count = self._counts.get((call.provider, call.source.value))
+            if count is None:
+                count = self._counts[call.provider, call.source.value] = Count()
             count.ends[ended] += 1
             count.prompt_tokens += call.prompt_tokens or 0
             count.completion_tokens += call.completion_tokens or 0

@@ -9,14 +9,18 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 _HOST = re.compile(
     r"(?P<name>\[[0-9a-f:.]{2,45}\]|[a-z0-9](?:[a-z0-9._-]{0,252}))(?::(?P<port>\d{1,5}))?", re.IGNORECASE
 )
+_KNOWN_HOSTS = 256
+"""Names that need not be taken apart again: nearly every request has the same one."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
+@lru_cache(_KNOWN_HOSTS)
 def parse_host(header: str) -> tuple[str, int | None] | None:
     """Name (lower case, without brackets or a final dot) and port of a Host header, or None when it is not one."""
     found = _HOST.fullmatch(header)
@@ -26,6 +30,7 @@ def parse_host(header: str) -> tuple[str, int | None] | None:
     return name, int(found["port"]) if found["port"] else None
 
 
+@lru_cache(_KNOWN_HOSTS)
 def is_loopback(address: str) -> bool:
     """Whether an address or name means this machine only. A name other than `localhost` does not."""
     name = address.strip("[]").lower().removesuffix(".")

@@ -108,9 +108,10 @@ class Gateway:
         for need in prompt.needs:
             if need in route.provider.vendor.lacks:
                 raise lacking(route.provider, need)
-        refused = self.key_budgets.refused(api_key_id, _key_cost(route.provider, prompt))
-        if refused:
-            raise refused
+        if self.key_budgets.applies(api_key_id):
+            refused = self.key_budgets.refused(api_key_id, _key_cost(route.provider, prompt))
+            if refused:
+                raise refused
         if not self.bulkheads.admit():
             raise _full(route.provider, self.bulkheads.requests)
         try:
@@ -163,12 +164,14 @@ class Gateway:
         self, providers: Sequence[BaseProvider], prompt: Prompt, api_key_id: str | None = None
     ) -> list[BaseProvider]:
         """Those of them whose budgets, and the key's, have room for a prompt and its answer."""
-        budgets = self.budgets
+        budgets, limited = self.budgets, self.key_budgets.applies(api_key_id)
+        if not budgets.any and not limited:
+            return list(providers)
         return [
             provider
             for provider in providers
             if (not budgets.applies(provider.name) or budgets.admits(provider.name, highest_cost(provider, prompt)))
-            and (api_key_id is None or not self.key_budgets.refused(api_key_id, _key_cost(provider, prompt)))
+            and not (limited and self.key_budgets.refused(api_key_id, _key_cost(provider, prompt)))
         ]
 
     def over_budget(self, provider: BaseProvider, prompt: Prompt) -> ProviderError | None:
@@ -182,7 +185,7 @@ class Gateway:
             ProviderError: a budget has no room.
             LimitReached: the key's budget has none.
         """
-        if api_key_id is None:
+        if not self.key_budgets.applies(api_key_id):
             return self.budgets.reserve(provider.name, highest_cost(provider, prompt))
         hold = self.key_budgets.reserve(api_key_id, _key_cost(provider, prompt))
         try:

@@ -255,15 +255,14 @@ async def test_upstreams_faults(door: Open, words: str, status: int, code: str, 
     await door.conductor.recover("openai")
 
 
-@pytest.mark.parametrize("words", ["error-2", "cut-2", "end-2"])
+@pytest.mark.parametrize("words", ["error-2", "end-2"])
 async def test_a_fault_in_the_middle_is_an_event(door: Open, words: str) -> None:
     """The words that came are kept, then the error in OpenAI's shape; `[DONE]` is not said of what is not done."""
     answer = await door.client.post(PATH, json=asking(f"openai/{words}", stream=True))
     assert answer.status_code == 200
     *told, last = [json.loads(block[6:]) for block in answer.text.split("\n\n") if block]
     text = "".join(event["choices"][0]["delta"].get("content", "") for event in told)
-    assert text
-    assert "Grüße aus ".startswith(text)  # a reset may take away what was not read yet
+    assert text == "Grüße aus "
     assert set(last) == {"error"}
     assert set(last["error"]) == {"message", "type", "param", "code"}
     assert (last["error"]["type"], "[DONE]" in answer.text) == ("server_error", False)
