@@ -189,7 +189,10 @@ class OpenAIDialect(Dialect):
 
     def events(self, plan: Plan, model: str) -> tuple[list[Any], list[Any], list[Any]]:
         def event(delta: dict[str, Any], reason: str | None = None) -> Any:
-            return {"id": "c1", "model": model, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
+            choices = [{"index": 0, "delta": delta, "finish_reason": reason}]
+            return {**facts, "choices": choices, "usage": None}
+
+        facts = {"id": "c1", "object": "chat.completion.chunk", "created": 1_764_000_000, "model": model}
 
         before = [event({"role": "assistant", "content": ""})]
         if plan.thoughts:
@@ -206,7 +209,7 @@ class OpenAIDialect(Dialect):
         if "unfinished" not in plan:
             after.append(event({}, self._reason(plan)))
         if "uncounted" not in plan:
-            after.append({"id": "c1", "model": model, "choices": [], "usage": self._usage(plan)})
+            after.append({**facts, "choices": [], "usage": self._usage(plan)})
         return before, [event({"content": piece}) for piece in _halved(plan)], [*after, "[DONE]"]
 
     def error(self, status: int) -> Any:

@@ -70,6 +70,8 @@ class Dialect(ABC):
     """How one protocol reads and writes."""
 
     errors: ErrorShape
+    relays = False
+    """Whether it is written as upstreams of OpenAI's dialect write."""
 
     @abstractmethod
     def read(self, body: Any) -> Asked:
@@ -121,7 +123,7 @@ async def _whole(dialect: Dialect, asking: Asking) -> bytes:
 
 
 async def _events(dialect: Dialect, asking: Asking, asked: Asked) -> AsyncGenerator[bytes, None]:
-    async with aclosing(asking.stream()) as chunks:
+    async with aclosing(asking.stream(relay=dialect.relays)) as chunks:
         first = await anext(chunks, Chunk())
         writer = dialect.events(asking.asked.attempt, asked)
         yield writer.first() + writer.of(first)

@@ -61,15 +61,18 @@ class Asking:
         self.visit.tell(self.facts(whole=True))
         return completion
 
-    async def stream(self) -> AsyncGenerator[Chunk, None]:
+    async def stream(self, *, relay: bool = False) -> AsyncGenerator[Chunk, None]:
         """The answer as it comes; it ends once its row is committed. Closing it ends the call upstream.
+
+        Args:
+            relay: chunks may be raw.
 
         Raises:
             LimitReached, StoreError, ProviderError; what the gateway refuses.
         """
         # Begun in here and not before: a generator that nobody comes to start gives nothing back.
         try:
-            async with aclosing(self._begin().stream()) as chunks:
+            async with aclosing(self._begin().stream(relay=relay)) as chunks:
                 async for chunk in chunks:
                     yield chunk
             await self._saved()

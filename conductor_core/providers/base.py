@@ -30,8 +30,21 @@ class CallPiece(NamedTuple):
     arguments: str = ""
 
 
+class Raw(NamedTuple):
+    """Events of a stream in OpenAI's shape as they came, whole ones, each with its blank line.
+
+    `mark` is how each of them writes its id, `characters` the length of the text in all of them.
+    """
+
+    events: bytes
+    mark: bytes
+    characters: int
+
+
 class Chunk(NamedTuple):
     """A piece of a streamed answer. The last ones carry the finish reason and the usage, with or without text.
+
+    `raw` in place of text, thinking and calls: to be handed on as it is.
 
     (A tuple is made in a third of a frozen dataclass's time, and of these there is one per token.)
     """
@@ -42,6 +55,12 @@ class Chunk(NamedTuple):
     usage: Usage | None = None
     model: str | None = None
     calls: tuple[CallPiece, ...] = ()
+    raw: Raw | None = None
+
+    @property
+    def speaks(self) -> bool:
+        """Whether it holds anything of the answer itself."""
+        return bool(self.text or self.thinking or self.calls or (self.raw and self.raw.characters))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +179,14 @@ class BaseProvider(ABC):
             NotConfigured: the key or the address is missing.
             ProviderError: any fault of the provider or of the way to it.
         """
+
+    def relayed_completion(self, prompt: Prompt) -> AsyncGenerator[Chunk, None]:
+        """The same for whoever hands on events of OpenAI's dialect as they are: a chunk may be `raw`, of many events.
+
+        Raises:
+            As `stream_completion`.
+        """
+        return self.stream_completion(prompt)
 
     @abstractmethod
     async def get_available_models(self) -> list[str]:

@@ -15,6 +15,7 @@ from conductor_core.kinds import FinishReason, Outcome
 from conductor_core.pricing import Usage
 from conductor_core.prompt import Prompt, ToolCall
 from conductor_core.providers.base import BaseProvider, CallPiece, Chunk, Completion, Endpoint, Vendor
+from conductor_core.providers.openai_relay import Relay
 from conductor_core.providers.openai_request import request_body
 from conductor_core.providers.sse import SurrogateJoiner
 from conductor_core.providers.wire import Target, Wire
@@ -59,19 +60,32 @@ class OpenAIProvider(BaseProvider):
         except (AttributeError, LookupError, TypeError) as error:
             raise self._wire.faults(target, model).unknown_shape() from error
 
-    async def stream_completion(self, prompt: Prompt) -> AsyncGenerator[Chunk, None]:
+    def stream_completion(self, prompt: Prompt) -> AsyncGenerator[Chunk, None]:
+        return self._streamed(prompt, None)
+
+    def relayed_completion(self, prompt: Prompt) -> AsyncGenerator[Chunk, None]:
+        return self._streamed(prompt, Relay())
+
+    async def _streamed(self, prompt: Prompt, relay: Relay | None) -> AsyncGenerator[Chunk, None]:
         target, model = await self._prepare(prompt)
         body = request_body(prompt, model, self.vendor, stream=True)
         async with await self._wire.stream(target, "/chat/completions", body, model) as events:
             reader = _StreamReader()
             try:
                 async for batch in events:
-                    for event in batch:
+                    for event, payload in zip(batch, events.payloads, strict=True):
                         if event.get("error"):
+                            if relay and (gathered := relay.gathered()):
+                                yield gathered
                             raise events.error(event)
                         chunk = reader.read(event)
-                        if chunk is not None:
-                            yield chunk
+                        if chunk is None or (relay and relay.take(event, payload, chunk)):
+                            continue
+                        if relay and (gathered := relay.gathered()):
+                            yield gathered
+                        yield chunk
+                    if relay and (gathered := relay.gathered()):
+                        yield gathered
             except (AttributeError, LookupError, TypeError) as error:
                 raise events.unreadable() from error
             except ProviderError as error:

@@ -29,7 +29,8 @@ class EventStream:
     """The events of one streamed answer, as lists of parsed payloads: one list per piece the network delivered.
 
     Leaving its `async with` block, for whatever reason, closes the connection at once unless the answer was complete.
-    After the loop `done` says whether the server announced the end with `[DONE]`.
+    After the loop `done` says whether the server announced the end with `[DONE]`. `payloads` are the events of the last
+    list as they came; None for one that only a lenient parser could read.
     """
 
     __slots__ = (
@@ -48,6 +49,7 @@ class EventStream:
         "_timer",
         "_waiting_since",
         "done",
+        "payloads",
     )
 
     def __init__(
@@ -59,6 +61,7 @@ class EventStream:
         started: float,
     ) -> None:
         self.done = False
+        self.payloads: list[bytes | None] = []
         self._response = response
         self._content = response.content
         self._faults = faults
@@ -131,10 +134,12 @@ class EventStream:
         return data
 
     def _parse(self, payloads: list[bytes]) -> list[Any]:
-        events = []
+        events: list[Any] = []
+        self.payloads = kept = []
         for payload in payloads:
             try:
                 events.append(orjson.loads(payload))
+                kept.append(payload)
                 self._last_bad = False
             except orjson.JSONDecodeError:
                 if payload.strip() == b"[DONE]":
@@ -149,6 +154,7 @@ class EventStream:
         """Reads again what orjson refuses and Python's own parser takes: half a surrogate pair as an escape."""
         try:
             events.append(lenient_json(payload))
+            self.payloads.append(None)
         except ValueError as error:
             self._malformed += 1
             self._last_bad = True

@@ -136,16 +136,23 @@ class Attempt:
             raise self._unforeseen(error) from error
         return completion
 
-    async def stream(self) -> AsyncGenerator[Chunk, None]:
-        """The answer as it comes. Raises what the provider raises; closing it early makes the call `cancelled`."""
+    async def stream(self, *, relay: bool = False) -> AsyncGenerator[Chunk, None]:
+        """The answer as it comes. Raises what the provider raises; closing it early makes the call `cancelled`.
+
+        Args:
+            relay: chunks may be raw.
+        """
         self._leave()
-        call = self.call
+        call, provider = self.call, self.provider
+        answer = provider.relayed_completion if relay else provider.stream_completion
         try:
-            async with aclosing(self.provider.stream_completion(self.prompt)) as chunks:
+            async with aclosing(answer(self.prompt)) as chunks:
                 async for chunk in chunks:
                     if chunk.calls:
                         self._characters += sum([len(piece.name) + len(piece.arguments) for piece in chunk.calls])
-                    if call.ttft_ms is None and (chunk.text or chunk.thinking or chunk.calls):
+                    if chunk.raw:
+                        self._characters += chunk.raw.characters
+                    if call.ttft_ms is None and chunk.speaks:
                         call.ttft_ms = self.elapsed_ms
                         self._spoke()
                     self._take(chunk.text, chunk.thinking, chunk.finish_reason, chunk.usage)

@@ -125,8 +125,11 @@ class Request:
         answered_by = self.provider.name if self.answered else None
         return {**self._choice, "attempts": self._told(), "answered_by": answered_by}
 
-    async def stream(self) -> AsyncGenerator[Chunk, None]:
+    async def stream(self, *, relay: bool = False) -> AsyncGenerator[Chunk, None]:
         """The answer as it comes, from whoever gives it.
+
+        Args:
+            relay: chunks may be raw.
 
         Raises:
             ProviderError: nobody answered, the last fault; or the answer broke off.
@@ -135,11 +138,11 @@ class Request:
             while True:
                 held: list[Chunk] = []
                 try:
-                    async with aclosing(self._sent(self.attempt, deadline)) as chunks:
+                    async with aclosing(self._sent(self.attempt, deadline, relay)) as chunks:
                         async for chunk in chunks:
                             if not self.answered:
                                 held.append(chunk)
-                                if not (chunk.text or chunk.thinking or chunk.calls):
+                                if not chunk.speaks:
                                     continue
                                 self.answered = True
                                 for early in held:
@@ -208,11 +211,11 @@ class Request:
             self._gateway.fell_back(self.attempts[0].call, self.notices)
         self._gateway.bulkheads.dismiss()
 
-    async def _sent(self, attempt: Attempt, deadline: Deadline) -> AsyncGenerator[Chunk, None]:
+    async def _sent(self, attempt: Attempt, deadline: Deadline, relay: bool) -> AsyncGenerator[Chunk, None]:
         """One attempt in its place, streamed."""
         await self._placed(attempt, deadline)
         try:
-            async with aclosing(attempt.stream()) as chunks:
+            async with aclosing(attempt.stream(relay=relay)) as chunks:
                 while True:
                     deadline.waits()
                     try:

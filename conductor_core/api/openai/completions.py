@@ -20,6 +20,7 @@ class ChatCompletions(Dialect):
     """Chat Completions, as OpenAI documents them."""
 
     errors = Protocol.OPENAI
+    relays = True
 
     def read(self, body: Any) -> Asked:
         form = read(ChatCompletionForm, body)

@@ -11,11 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
-from conductor_core.kinds import Outcome, Source
+from conductor_core.kinds import FinishReason, Outcome, Source
 from conductor_core.metrics.call import Call
 from tests.api.door import TOKEN, Open
 from tests.api.rows import ended_call
-from tests.upstream import CALLED, Plan
+from tests.upstream import CALLED, OpenAIDialect, Plan
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -122,6 +122,27 @@ async def test_a_streamed_answer(door: Open) -> None:
     )
     assert (answer.headers["x-conductor-provider"], answer.headers["x-conductor-attempts"]) == ("anthropic", "1")
     assert (call.outcome, call.completion_tokens) == (Outcome.OK, 5)
+
+
+async def test_events_of_its_own_dialect_go_on_as_they_are(door: Open) -> None:
+    """Upstream's very bytes under our id, between who speaks and the end; the row has their facts all the same."""
+    answer = await door.client.post(PATH, json=asking("openai/any-words-3-calls-1", stream=True, tools=[WEATHER]))
+    id, call = answer.headers["x-request-id"], await call_of(door, answer)
+    first, *others = events(answer)
+    assert first["choices"][0]["delta"] == {"role": "assistant", "content": ""}
+    assert {event["id"] for event in (first, *others)} == {f"chatcmpl-{id}"}
+    _, text, (*rest, reason, _, _) = OpenAIDialect().events(Plan.of("words-3 calls-1"), "any-words-3-calls-1")
+    assert others == [event | {"id": f"chatcmpl-{id}"} for event in (*text, *rest, reason)]
+    assert call.ttft_ms is not None
+    assert (call.outcome, call.finish_reason, call.completion_tokens) == (Outcome.OK, FinishReason.TOOL_CALLS, 3)
+
+
+async def test_an_answer_that_was_not_counted_is_estimated(door: Open) -> None:
+    """By the length of its text, also where its bytes went on as they were."""
+    answer = await door.client.post(PATH, json=asking("openai/any-words-40-uncounted", stream=True))
+    call = await call_of(door, answer)
+    length = len(Plan.of("words-40").text)
+    assert (call.completion_tokens, call.outcome) == (-(-length // 4), Outcome.OK)
 
 
 @pytest.mark.parametrize("provider", ["openai", "anthropic"])

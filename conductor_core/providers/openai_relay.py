@@ -1,0 +1,87 @@
+"""A streamed answer handed on as it came, for whoever reads OpenAI's dialect himself.
+
+Every event is read for its facts (text, tokens, its end, an error), and its bytes go on unchanged where they are what
+OpenAI itself would send. What some imitators send instead (another name for thinking, content in typed parts, half a
+character) is told as any other chunk, for the reader to be written anew.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from conductor_core.providers.base import Chunk, Raw
+
+_KIND = "chat.completion.chunk"
+_DELTA = frozenset({"role", "content", "reasoning_content", "refusal", "tool_calls"})
+_REASONS = frozenset({None, "stop", "length", "tool_calls", "content_filter"})
+_BETWEEN = b"\n\ndata: "
+
+
+class Relay:
+    """Gathers the events of one batch that are fit to go on as they are."""
+
+    __slots__ = ("_characters", "_id", "_last", "_mark", "_payloads")
+
+    def __init__(self) -> None:
+        self._id: str | None = None
+        self._mark = b""
+        self._payloads: list[bytes] = []
+        self._characters = 0
+        self._last = Chunk()
+
+    def take(self, event: Any, payload: bytes | None, chunk: Chunk) -> bool:
+        """Whether an event goes on as it is: then it is gathered, with the facts of its chunk.
+
+        Args:
+            payload: as it came; None where it could be read only leniently.
+        """
+        if payload is None or b"\n" in payload or not self._fits(event, payload):
+            return False
+        last = self._last
+        self._payloads.append(payload)
+        self._characters += len(chunk.text) + len(chunk.thinking)
+        for piece in chunk.calls:
+            self._characters += len(piece.name) + len(piece.arguments)
+        if chunk.finish_reason or chunk.usage or chunk.model != last.model:
+            self._last = Chunk(
+                finish_reason=chunk.finish_reason or last.finish_reason,
+                usage=chunk.usage or last.usage,
+                model=chunk.model or last.model,
+            )
+        return True
+
+    def gathered(self) -> Chunk | None:
+        """What was gathered since it was asked last, as one chunk."""
+        if not self._payloads:
+            return None
+        raw = Raw(b"data: " + _BETWEEN.join(self._payloads) + b"\n\n", self._mark, self._characters)
+        chunk = self._last._replace(raw=raw)
+        self._payloads.clear()
+        self._characters, self._last = 0, Chunk(model=chunk.model)
+        return chunk
+
+    def _fits(self, event: Any, payload: bytes) -> bool:
+        if event.get("object") != _KIND or (event.get("id") != self._id and not self._learn(event, payload)):
+            return False
+        choices = event.get("choices")
+        if not choices or len(choices) != 1:
+            return False  # tokens alone: they are told at the end, to those who asked for them
+        delta = choices[0].get("delta") or {}
+        if not delta.keys() <= _DELTA or choices[0].get("finish_reason") not in _REASONS:
+            return False
+        content = delta.get("content")
+        return content is None or type(content) is str
+
+    def _learn(self, event: Any, payload: bytes) -> bool:
+        """Finds how this stream writes its id, so that ours can be put in its place."""
+        id = event.get("id")
+        if self._id is not None or not isinstance(id, str) or not id:
+            return False
+        for space in (b"", b" "):
+            mark = b'"id":' + space + orjson.dumps(id)
+            if mark in payload:
+                self._id, self._mark = id, mark
+                return True
+        return False
