@@ -178,6 +178,12 @@ class Settings(BaseSettings):
     api_send_timeout: float = Field(
         default=30.0, gt=0, description="Longest wait for a client of the API to take what it is sent, in seconds."
     )
+    api_key_requests: int = Field(
+        default=600,
+        ge=0,
+        le=1_000_000,
+        description="Requests a minute with CONDUCTOR_API_KEY; 0: as many as come. Other keys say it themselves.",
+    )
 
     budget_day: float | None = Field(default=None, ge=0, description="What a day may cost in all, in USD.")
     budget_month: float | None = Field(default=None, ge=0, description="What a month may cost in all, in USD.")

@@ -100,9 +100,9 @@ FIRST = Wish("first key", (Scope.CHAT, Scope.READ))
 """What is made at the first start."""
 
 
-def environments_key(variable: str) -> ApiKey:
+def environments_key(variable: str, requests_per_minute: int | None) -> ApiKey:
     """The key that a variable gives: it may do everything."""
-    return ApiKey(ENVIRONMENTS, variable, "", frozenset(Scope), created_at=0, requests_per_minute=REQUESTS_PER_MINUTE)
+    return ApiKey(ENVIRONMENTS, variable, "", frozenset(Scope), created_at=0, requests_per_minute=requests_per_minute)
 
 
 def new_token() -> Secret:

@@ -80,7 +80,7 @@ class KeyRing:
         """
         self._store = store
         self._clock = clock
-        self._environments = settings.api_key
+        self._environments = _of_environment(settings)
         self._rows: list[tuple[ApiKey, str]] = []
         self._revoked: dict[str, int] = {}
         self._first: _First | None = None
@@ -117,8 +117,9 @@ class KeyRing:
 
     def apply(self, settings: Settings) -> None:
         """Puts a changed `CONDUCTOR_API_KEY` in force."""
-        if settings.api_key != self._environments:
-            self._environments = settings.api_key
+        environments = _of_environment(settings)
+        if environments != self._environments:
+            self._environments = environments
             self._arrange()
 
     def verify(self, token: str) -> ApiKey | None:
@@ -239,13 +240,14 @@ class KeyRing:
         with self._lock:
             known = [(self._as_here(key), digest) for key, digest in self._rows]
             if self._environments:
-                known.insert(0, (environments_key(VARIABLE), digest_of(self._environments.reveal())))
+                known.insert(0, self._environments)
             self._first = (self._first or self._new_first()) if not known else None
             held: dict[str, _Held] = {}
             candidates: dict[str, tuple[_Held, ...]] = {}
             for key, digest in known:
                 before = self._held.get(key.id)
-                one = before if before and before.digest == digest else _Held(key, digest, Limits(key))
+                same = before and before.digest == digest and before.key.requests_per_minute == key.requests_per_minute
+                one = before if before and same else _Held(key, digest, Limits(key))
                 one.key = key
                 held[key.id] = one
                 candidates[digest[:_PLACE]] = (*candidates.get(digest[:_PLACE], ()), one)
@@ -287,3 +289,10 @@ class KeyRing:
 
     def _now(self) -> int:
         return int(self._clock() * 1000)
+
+
+def _of_environment(settings: Settings) -> tuple[ApiKey, str] | None:
+    """The key that the environment gives, with its digest."""
+    if settings.api_key is None:
+        return None
+    return environments_key(VARIABLE, settings.api_key_requests or None), digest_of(settings.api_key.reveal())

@@ -185,6 +185,10 @@ async def test_the_environments_key(open_ring: OpenRing) -> None:
     ring.apply(Settings(api_key=Secret("another-key-of-mine")))
     assert ring.verify(OWN.reveal()) is None
     assert ring.verify("another-key-of-mine") is not None
+    ring.apply(Settings(api_key=Secret("another-key-of-mine"), api_key_requests=0))
+    unlimited = ring.verify("another-key-of-mine")
+    assert unlimited is not None
+    assert [ring.admit(unlimited, 1).headers() for _ in range(601)][-1] == {}
     ring.apply(Settings())
     assert ring.verify("another-key-of-mine") is None
     ring.admit(key, 1).settle(1)
