@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from fastapi import Request as HttpRequest
 
 from conductor_core.api.access import admit
 from conductor_core.api.installation import conductor_of
 from conductor_core.api.visit import Visit
-from conductor_core.errors import StoreError
+from conductor_core.errors import ProviderError, StoreError
 from conductor_core.keys.limits import Admission
 from conductor_core.kinds import CostKind, Source
 from conductor_core.pricing import estimate_tokens
@@ -56,6 +56,9 @@ class Asking:
         try:
             completion = await self._begin().complete()
             await self._saved()
+        except ProviderError:
+            await self._saved_if_it_can_be()
+            raise
         finally:
             self._settle()
         self.visit.tell(self.facts(whole=True))
@@ -76,6 +79,9 @@ class Asking:
                 async for chunk in chunks:
                     yield chunk
             await self._saved()
+        except ProviderError:
+            await self._saved_if_it_can_be()
+            raise
         finally:
             self._settle()
 
@@ -131,6 +137,12 @@ class Asking:
         except TimeoutError as error:
             trouble = conductor_of(self._http).store.writer.trouble or "The database is busy."
             raise StoreError(f"The answer came and waits to be saved. {trouble}") from error
+
+    async def _saved_if_it_can_be(self) -> None:
+        """Of a call that failed the fault is what is told, also while its row has to wait."""
+        if self._asked:
+            with suppress(StoreError):
+                await self._saved()
 
     def _settle(self) -> None:
         if self._admission:

@@ -40,7 +40,7 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "403",
 @pytest.mark.timeout(3_000)
 async def test_the_api_is_what_its_document_says(tmp_path: Path, scale: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every phase, with good and with bad data; the process that served it all is still there."""
-    examples = 10 if scale == 1 else 90 * scale
+    examples = 10 if scale == 1 else 60 * scale
     # The local model would think about each of the good requests, and upstream can be asked by AUTO as well.
     monkeypatch.setattr(Installation, "here", lambda: Installation(engine=False, weights=None, machine="", cpuinfo=""))
     async with opened(tmp_path, CONDUCTOR_AUTO_PROVIDERS="openai") as door:
