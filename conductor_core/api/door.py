@@ -25,6 +25,9 @@ LINGER_BYTES = 64 * 1024 * 1024
 """After an early refusal so much more of the body is taken, and thrown away: a socket closed on unread bytes resets the
 connection, and the client never reads why. (As nginx's `lingering_close`)"""
 
+WATCHED_AFTER = 0.05
+"""Seconds until it is looked whether the client is still there: what takes less is not worth a task of its own."""
+
 _log = structlog.get_logger()
 _lines = logging.getLogger(__name__)
 
@@ -83,6 +86,7 @@ class _Inbound:
         self._receive = receive
         self._has_body = has_body
         self._task = asyncio.current_task()
+        self._soon: asyncio.TimerHandle | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._gone = asyncio.Event()
         self._read = False
@@ -96,6 +100,7 @@ class _Inbound:
 
     async def receive(self) -> Message:
         if self._read:
+            self._begin_watch()
             await self._gone.wait()
             return {"type": "http.disconnect"}
         message = await self._receive()
@@ -104,8 +109,12 @@ class _Inbound:
             self._gone.set()
         elif not message.get("more_body", False):
             self._read = True
-            self._watcher = asyncio.create_task(self._watch())
+            self._soon = asyncio.get_running_loop().call_later(WATCHED_AFTER, self._begin_watch)
         return message
+
+    def _begin_watch(self) -> None:
+        if self._watcher is None:
+            self._watcher = asyncio.get_running_loop().create_task(self._watch())
 
     async def _watch(self) -> None:
         """Cancels the request when its client goes: nothing is asked upstream that nobody waits for."""
@@ -127,6 +136,8 @@ class _Inbound:
                     left -= len(message.get("body", b""))
 
     def close(self) -> None:
+        if self._soon:
+            self._soon.cancel()
         if self._watcher:
             self._watcher.cancel()
 
