@@ -206,7 +206,7 @@ async def test_bad_input_is_refused_by_name(door: Open, change: dict[str, Any], 
     [
         ("status-401", 502, "api_error"),
         ("status-404", 404, "not_found_error"),
-        ("status-429-wait-7", 429, "rate_limit_error"),
+        ("status-429-wait-1", 429, "rate_limit_error"),
         ("status-529", 503, "overloaded_error"),
     ],
 )

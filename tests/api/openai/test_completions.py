@@ -260,7 +260,7 @@ async def test_a_strategy_for_one_request(door: Open) -> None:
         ("status-404", 404, "model_not_found"),
         ("status-400", 400, "invalid_request"),
         ("status-413", 413, "too_large"),
-        ("status-429-wait-7", 429, "rate_limited"),
+        ("status-429-wait-1", 429, "rate_limited"),
         ("status-500", 502, "upstream_error"),
         ("html", 502, "bad_response"),
     ],
