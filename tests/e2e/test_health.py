@@ -107,6 +107,16 @@ def test_zoom_and_hidden_groups_outlast_refreshes(browser: BrowserContext, serve
     assert lines(page, "latency") < both
 
 
+def test_cards_of_a_row_begin_at_the_same_height(browser: BrowserContext, served: Served) -> None:
+    """Also the one of a provider that was asked nothing yet, and has no more to show than that."""
+    page = opened(browser, served)
+    cards = page.locator('[class*="st-key-card-"]')
+    expect(cards.filter(has_text="No calls in this range.")).not_to_have_count(0)
+    heads = cards.locator(".card-head").evaluate_all("heads => heads.map(head => head.getBoundingClientRect().top)")
+    assert len(heads) == 3
+    assert max(heads) - min(heads) < 2
+
+
 def test_one_crosshair_goes_through_all_charts(browser: BrowserContext, served: Served) -> None:
     """At the same moment in each, and gone with the pointer."""
     page = opened(browser, served)
