@@ -12,7 +12,7 @@ _DEVICES = frozenset(
     {"con", "prn", "aux", "nul", "conin$", "conout$"}
     | {f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³"}
 )
-_NOT_NAME = re.compile(r"[^\w-]+")
+_NOT_NAME = re.compile(r"[^\w]+")
 
 
 def safe_filename(title: str, extension: str) -> str:

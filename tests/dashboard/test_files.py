@@ -17,6 +17,7 @@ from dashboard.files import safe_filename
         ("C:\\x", "c-x.md"),
         ("CON", "conversation-con.md"),
         ("lpt1", "conversation-lpt1.md"),
+        ("a | b |---|---| 1", "a-b-1.md"),
         ("a\0b", "a-b.md"),
         (".hidden", "hidden.md"),
         ("two\nlines", "two-lines.md"),
