@@ -129,7 +129,9 @@ def _refusal(error: ValidationError, body: Any) -> InvalidRequest:
         return InvalidRequest(f"{path}: must be one of {context['expected_tags']}.", path)
     if kind in ("missing", "union_tag_not_found"):
         return InvalidRequest(f"{path}: is missing.", path)
-    said = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if kind in _SIZES:
+        return InvalidRequest(f"{path}: should have {_SIZES[kind].format(**context)}.", path)
+    said = first["msg"].removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ")
     return InvalidRequest(f"{path}: {said}; got {_kind(given)}.", path)
 
 
@@ -147,6 +149,11 @@ def _path(location: tuple[int | str, ...], body: Any) -> tuple[str, Any]:
     return path or "request", value
 
 
+_SIZES = {
+    "too_short": "at least {min_length} of them, not {actual_length}",
+    "too_long": "at most {max_length} of them",
+}
+"""Of lists, by the kind of pydantic's error; its own sentences tell how it checks (`after validation`)."""
 _KINDS = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null", int: "integer"}
 
 

@@ -91,6 +91,21 @@ async def test_bad_input_is_refused_by_name(door: Open, row: Bad) -> None:
     assert len(door.conductor.store.recent_calls(1_000)) == rows
 
 
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"messages": []}, "messages: should have at least 1 of them, not 0."),
+        ({"tools": [LOOK] * 513}, "tools: should have at most 512 of them."),
+        ({"n": 2}, "n: should be less than or equal to 1; got integer."),
+        ({"model": "-"}, "model: should match pattern '^[A-Za-z0-9][A-Za-z0-9._:/@+~-]{0,199}$'; got string."),
+    ],
+)
+async def test_what_is_refused_is_told_in_plain_words(door: Open, change: dict[str, Any], sentence: str) -> None:
+    """Field and bound, and nothing of how they are checked."""
+    answer = await door.client.post(PATH, json=HELLO | change)
+    assert told(answer)["message"] == sentence
+
+
 @pytest.mark.parametrize("headers", KEYLESS, ids=[str(number) for number in range(len(KEYLESS))])
 async def test_b38_nobody_comes_in_without_a_key(door: Open, headers: list[tuple[str, str]]) -> None:
     """The same 401 on every route, in OpenAI's shape; before the body is looked at."""
