@@ -13,6 +13,8 @@ from dashboard import runtime, state
 from dashboard.settings_actions import field
 
 KEYS = "api-keys"
+MAKING = "api-keys-making"
+"""Where the form is told why it made no key."""
 DAYS = {"never": None, "in 7 days": 7, "in 30 days": 30, "in 90 days": 90, "in a year": 365}
 """When a new key may expire."""
 _DAY_MS = 86_400_000
@@ -35,11 +37,11 @@ def make() -> None:
         concurrency=running,
     )
     settings = state.settings()
-    settings.refusals.pop(KEYS, None)
+    settings.refusals.pop(MAKING, None)
     try:
         settings.token = runtime.run(_keys().create(wish))
     except ConductorError as error:
-        settings.refusals[KEYS] = str(error)
+        settings.refusals[MAKING] = str(error)
         return
     st.session_state[field("name", KEYS)] = ""
 

@@ -19,7 +19,7 @@ from dashboard.settings_actions import field
 _SCOPES = {
     Scope.CHAT: "chat: ask models",
     Scope.READ: "read: status, models, calls",
-    Scope.CONVERSATIONS: "conversations: read and change them",
+    Scope.CONVERSATIONS: "conversations: read them",
 }
 _AMOUNT: dict[str, Any] = {"min_value": 1, "step": 1, "placeholder": "no limit", "width": 160}
 _EXAMPLE = """curl {url}/v1/chat/completions \\
@@ -124,7 +124,7 @@ def _over(over: list[ApiKey]) -> None:
 
 
 def _usage() -> None:
-    with st.expander("Use a key", icon=":material/terminal:"):
+    with st.expander("Use a key", icon=":material/terminal:", key="using-key"):
         st.caption("Libraries made for OpenAI take this as `base_url`, and a key as `api_key`:")
         st.code(f"{address()}/v1", language=None)
         st.caption("From a shell:")
@@ -155,6 +155,8 @@ def _form() -> None:
             amount = _AMOUNT | {"min_value": 0.0, "step": 1.0, "format": "%g"}
             st.number_input("USD per day", value=None, key=usd, **amount)
         st.form_submit_button("Make key", type="primary", on_click=actions.make)
+        if refusal := state.settings().refusals.pop(actions.MAKING, ""):
+            untrusted.error(refusal)
 
 
 @st.dialog("Copy this token now", on_dismiss=actions.forget_token)

@@ -70,11 +70,15 @@ def test_a_key_is_made_copied_and_revoked(simulated: Simulated, browser: Browser
     expect(page.locator("body")).not_to_contain_text(token)
     assert page.evaluate("document.scrollingElement.scrollWidth") <= size[0]
 
+    page.get_by_text("Use a key", exact=True).click()
+    expect(page.get_by_text("From a shell:")).to_be_visible()
     card.get_by_role("button", name="Revoke …").click()
     question = page.get_by_role("dialog", name="Revoke this key?")
     expect(question).to_contain_text(name)
     question.get_by_role("button", name="Revoke", exact=True).click()
     expect(card).to_have_count(0)
+    page.get_by_text(re.compile(r"Revoked and expired")).wait_for()
+    expect(page.get_by_text("From a shell:")).to_be_visible()  # what was open stays open, though the page grew
     until(page, lambda: revoked_at(simulated, token)[0][0] is not None, "the key is revoked")
     page.get_by_text(re.compile(r"Revoked and expired \(\d+\)")).click()
     expect(page.locator(".st-key-over-keys")).to_contain_text(f"{name} · {token[:12]}… · revoked ")

@@ -93,9 +93,10 @@ def test_a_key_is_made_with_its_limits(home: Path) -> None:
 
 
 def test_what_is_refused_is_said_and_what_was_typed_stays(home: Path) -> None:
-    """Without a name, and with one that is taken."""
+    """Beside the button, however many keys there are: without a name, and with one that is taken."""
     page = press(start(home), "Make key")
-    assert "The key has no name." in words(page)
+    [form] = [expander for expander in page.expander if expander.label == "Make a key"]
+    assert [error.value for error in form.error] == ["The key has no name. Type at least one visible character."]
     runtime.run(ring().create(Wish("laptop", (Scope.CHAT,))))
     page.text_input(key="name-api-keys").set_value("Laptop")
     page = press(page, "Make key")
