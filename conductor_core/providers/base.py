@@ -33,11 +33,13 @@ class CallPiece(NamedTuple):
 class Raw(NamedTuple):
     """Events of a stream in OpenAI's shape as they came, whole ones, each with its blank line.
 
-    `mark` is how each of them writes its id, `characters` the length of the text in all of them.
+    `mark` is how each of them writes its id, `created` how it writes when it was made, `characters` the length of the
+    text in all of them.
     """
 
     events: bytes
     mark: bytes
+    created: bytes
     characters: int
 
 

@@ -22,11 +22,12 @@ _BETWEEN = b"\n\ndata: "
 class Relay:
     """Gathers the events of one batch that are fit to go on as they are."""
 
-    __slots__ = ("_characters", "_id", "_last", "_mark", "_payloads")
+    __slots__ = ("_characters", "_created", "_created_mark", "_id", "_last", "_mark", "_payloads")
 
     def __init__(self) -> None:
         self._id: str | None = None
-        self._mark = b""
+        self._created: int | None = None
+        self._mark = self._created_mark = b""
         self._payloads: list[bytes] = []
         self._characters = 0
         self._last = Chunk()
@@ -56,7 +57,7 @@ class Relay:
         """What was gathered since it was asked last, as one chunk."""
         if not self._payloads:
             return None
-        raw = Raw(b"data: " + _BETWEEN.join(self._payloads) + b"\n\n", self._mark, self._characters)
+        raw = Raw(b"data: " + _BETWEEN.join(self._payloads) + b"\n\n", self._mark, self._created_mark, self._characters)
         chunk = self._last._replace(raw=raw)
         self._payloads.clear()
         self._characters, self._last = 0, Chunk(model=chunk.model)
@@ -64,6 +65,8 @@ class Relay:
 
     def _fits(self, event: Any, payload: bytes) -> bool:
         if event.get("object") != _KIND or (event.get("id") != self._id and not self._learn(event, payload)):
+            return False
+        if event.get("created") != self._created:
             return False
         choices = event.get("choices")
         if not choices or len(choices) != 1:
@@ -75,13 +78,14 @@ class Relay:
         return content is None or type(content) is str
 
     def _learn(self, event: Any, payload: bytes) -> bool:
-        """Finds how this stream writes its id, so that ours can be put in its place."""
-        id = event.get("id")
-        if self._id is not None or not isinstance(id, str) or not id:
+        """Finds how this stream writes its id and when it was made, so that ours can be put in their place."""
+        id, created = event.get("id"), event.get("created")
+        if self._id is not None or not isinstance(id, str) or not id or type(created) is not int:
             return False
         for space in (b"", b" "):
-            mark = b'"id":' + space + orjson.dumps(id)
-            if mark in payload:
-                self._id, self._mark = id, mark
+            marks = (b'"id":' + space + orjson.dumps(id), b'"created":' + space + orjson.dumps(created))
+            if all(mark in payload for mark in marks):
+                self._id, self._created = id, created
+                self._mark, self._created_mark = marks
                 return True
         return False

@@ -99,7 +99,8 @@ async def test_what_openai_sends_goes_on_as_it_is(
         provider, scripted, event(role="assistant", content=""), said, event("stop"), tokens, "[DONE]"
     )
     assert gone_on(chunks) == [said, event("stop")]
-    assert all(chunk.raw.mark == MARK for chunk in chunks if chunk.raw)
+    marks = {(chunk.raw.mark, chunk.raw.created) for chunk in chunks if chunk.raw}
+    assert marks == {(MARK, b'"created": 1')}
     assert facts(chunks) == ([FinishReason.STOP], [Usage(7, 2)], {"m"})
     assert sum(chunk.raw.characters for chunk in chunks if chunk.raw) > 0
     assert not any(chunk.text or chunk.thinking or chunk.calls for chunk in chunks)

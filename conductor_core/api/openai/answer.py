@@ -74,7 +74,7 @@ class Events:
         with_usage: whether usage was asked for; then every event has the field.
     """
 
-    __slots__ = ("_call", "_called", "_head", "_mark", "_tail", "_with_usage")
+    __slots__ = ("_call", "_called", "_created", "_head", "_mark", "_tail", "_with_usage")
 
     def __init__(self, call: Call, *, with_usage: bool) -> None:
         self._call = call
@@ -87,6 +87,7 @@ class Events:
             "model": call.model_served or call.model,
         }
         self._mark = b'"id":' + orjson.dumps(common["id"])
+        self._created = b'"created":' + orjson.dumps(common["created"])
         self._head = b"data: " + orjson.dumps(common)[:-1]
         self._tail = b',"usage":null}\n\n' if with_usage else b"}\n\n"
 
@@ -97,7 +98,8 @@ class Events:
     def of(self, chunk: Chunk) -> bytes:
         """The event of a piece; of its end one more."""
         if chunk.raw:
-            return chunk.raw.events.replace(chunk.raw.mark, self._mark)
+            raw = chunk.raw
+            return raw.events.replace(raw.mark, self._mark).replace(raw.created, self._created)
         events = b""
         if chunk.thinking:
             events = self._event(b'{"reasoning_content":' + orjson.dumps(chunk.thinking) + b"}")
