@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 from conductor_core.errors import InvalidRequest, ProviderError
 from conductor_core.kinds import Fault, Need, Outcome
 from conductor_core.providers import BaseProvider
 from conductor_core.routing.breaker import Circuit
 from conductor_core.routing.policy import HOUR
+
+SOON = "Try again in a moment."
 
 
 def crowded(provider: BaseProvider, seconds: float) -> ProviderError:
@@ -18,8 +22,9 @@ def not_asked(provider: BaseProvider, circuit: Circuit, now: float) -> ProviderE
     """Its breaker is open, nobody else may be asked, and the throttle turned this call away."""
     label = provider.vendor.label
     why = circuit.sentence(now) or f"{label} is asked less often just now."
-    wait = max(1.0, min(circuit.seconds_left(now), HOUR))
-    return _refusal(provider, f"{label} was not asked. {why}", wait)
+    left = circuit.seconds_left(now)
+    then = "Correct that in Settings, or recover it on Health." if math.isinf(left) else SOON
+    return _refusal(provider, f"{label} was not asked. {why}", max(1.0, min(left, HOUR)), then)
 
 
 def lacking(provider: BaseProvider, need: Need) -> InvalidRequest:
@@ -30,9 +35,9 @@ def lacking(provider: BaseProvider, need: Need) -> InvalidRequest:
     )
 
 
-def _refusal(provider: BaseProvider, sentence: str, wait: float) -> ProviderError:
+def _refusal(provider: BaseProvider, sentence: str, wait: float, then: str = SOON) -> ProviderError:
     return ProviderError(
-        f"{sentence} Try again in a moment.",
+        f"{sentence} {then}",
         provider=provider.name,
         kind=Outcome.UNAVAILABLE,
         retry_after=wait,

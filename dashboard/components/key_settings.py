@@ -129,6 +129,7 @@ def _usage() -> None:
         st.code(f"{address()}/v1", language=None)
         st.caption("From a shell:")
         st.code(_EXAMPLE.format(url=address()), language="bash", wrap_lines=True)
+        st.caption("Every route, to read about and to try: [the API's documentation](/api/docs).")
 
 
 def _form() -> None:

@@ -212,8 +212,21 @@ async def test_the_only_provider_is_throttled_not_refused(tmp_path: Path, upstre
             told.append(str(caught.value))
         turned_away = [sentence for sentence in told if sentence.startswith("OpenAI was not asked.")]
         assert "The last 3 calls failed, lately: server error (500)." in turned_away[0]
+        assert turned_away[0].endswith("Try again in a moment.")
         assert 4 <= len(upstream.requests) < 30
         assert len(await calls(conductor)) == len(upstream.requests) == 40 - len(turned_away)
+
+
+async def test_what_lasts_is_not_called_a_moment(tmp_path: Path, upstream: Upstream) -> None:
+    """A key that was refused is not taken in a while either: the sentence says what to do."""
+    async with chain(tmp_path, upstream, "any status 401", attempts="1") as conductor:
+        told = set[str]()
+        for _ in range(20):
+            with pytest.raises(ProviderError) as caught:
+                await conductor.chat(request("openai"))
+            told.add(str(caught.value))
+    [turned_away] = [sentence for sentence in told if sentence.startswith("OpenAI was not asked.")]
+    assert turned_away.endswith("Correct that in Settings, or recover it on Health.")
 
 
 async def test_one_deadline_bounds_all_attempts(tmp_path: Path, upstream: Upstream) -> None:
