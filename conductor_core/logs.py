@@ -6,6 +6,7 @@ nobody caught. No record carries the text of a prompt or an answer; keys are tak
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 import threading
@@ -24,6 +25,8 @@ _OURS = ("conductor", "conductor_core", "dashboard")
 _LONGEST_VALUE = 16_384
 _DEEPEST = 6
 _HARMLESS = "harmless_values"
+_MOST_WAITING = 64
+_WAITING_SECONDS = 0.2
 
 
 def configure(redactor: Redactor, stream: TextIO | None = None) -> logging.Handler:
@@ -32,7 +35,7 @@ def configure(redactor: Redactor, stream: TextIO | None = None) -> logging.Handl
     Ours is logged from INFO on, other libraries' from WARNING on: a server's line per request would name conversations.
     Handlers that other libraries put on their own loggers are taken away, so that nothing passes the redaction by.
     """
-    handler = logging.StreamHandler(stream)
+    handler = _Handler(stream)
     handler.setFormatter(_formatter(redactor))
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -111,6 +114,45 @@ def _formatter(redactor: Redactor) -> logging.Formatter:
         foreign_pre_chain=_shared_processors(),
         use_get_message=True,
     )
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes at once, but for what is `harmless`: many lines of that at a time, or after a moment; their order is kept.
+
+    It is a line per request, and each write gives the interpreter's lock away, which costs a busy process more than
+    what is written.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        super().__init__(stream)
+        self._lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not hasattr(record, _HARMLESS):
+            self.flush()
+            super().emit(record)
+            return
+        self._lines.append(self.format(record))
+        if len(self._lines) >= _MOST_WAITING:
+            self.flush()
+        elif len(self._lines) == 1:
+            self._flush_soon()
+
+    def flush(self) -> None:
+        self.acquire()
+        try:
+            lines, self._lines = self._lines, []
+            if lines:
+                self.stream.write("\n".join((*lines, "")))
+            super().flush()
+        finally:
+            self.release()
+
+    def _flush_soon(self) -> None:
+        try:
+            asyncio.get_running_loop().call_later(_WAITING_SECONDS, self.flush)
+        except RuntimeError:
+            self.flush()
 
 
 class _Formatter(structlog.stdlib.ProcessorFormatter):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -113,3 +114,29 @@ def test_a_huge_value_is_cut_after_it_was_cleaned(output: io.StringIO) -> None:
     logging.getLogger("conductor").warning("%s%s%s", "x" * 16_380, CANARY, "y" * 100_000)
     assert len(output.getvalue()) < 17_000
     assert "canar" not in output.getvalue()
+
+
+async def test_harmless_lines_are_gathered_in_their_order(output: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are written after a moment, when there are many, and before whatever else is logged."""
+    monkeypatch.setattr(logs, "_WAITING_SECONDS", 0.01)
+    ours = logging.getLogger("conductor_core.here")
+
+    def written() -> list[object]:
+        return [record["event"] for record in _records(output)]
+
+    logs.harmless(ours, "first", status=200)
+    assert written() == []
+    while not written():
+        await asyncio.sleep(0.001)
+    logs.harmless(ours, "second", status=200)
+    ours.warning("third")
+    assert written() == ["first", "second", "third"]
+    for number in range(64):
+        logs.harmless(ours, f"many {number}", ms=1.5, key=None)
+    assert written()[3:] == [f"many {number}" for number in range(64)]
+    logs.harmless(ours, "last")
+    logging.getLogger().handlers[0].flush()
+    assert written()[-1] == "last"
+    line = _records(output)[3]
+    assert (line["ms"], line["key"], line["level"], line["logger"]) == (1.5, None, "info", "conductor_core.here")
+    assert str(line["time"]).endswith("Z")

@@ -104,10 +104,11 @@ def logged(redactor: Redactor | None = None) -> Iterator[list[dict[str, Any]]]:
     before, level = root.handlers[:], root.level
     stream = StringIO()
     found: list[dict[str, Any]] = []
-    logs.configure(redactor or Redactor(), stream)
+    handler = logs.configure(redactor or Redactor(), stream)
     try:
         yield found
     finally:
+        handler.flush()
         root.handlers[:] = before
         root.setLevel(level)
         found += [json.loads(line) for line in stream.getvalue().splitlines()]

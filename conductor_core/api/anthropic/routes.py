@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from conductor_core.api.access import needs
+from conductor_core.api.access import admit, needs
 from conductor_core.api.answering import answer
 from conductor_core.api.anthropic.messages import Messages, count_tokens
 from conductor_core.api.body import read_json
@@ -23,8 +23,9 @@ async def create_message(request: Request) -> Response:
     return await answer(_messages, request)
 
 
-@router.post("/count_tokens", dependencies=[needs(Scope.READ)], response_model=None)
+@router.post("/count_tokens", dependencies=[needs(Scope.CHAT)], response_model=None)
 async def count(request: Request) -> Response:
     """Estimates the tokens of a request. Nobody is asked: it is a quarter of its characters."""
+    admit(request, 0)  # whoever may ask models may count for them; it is a request like any other
     body = await read_json(request, images=True)
     return Response(count_tokens(body), media_type="application/json")

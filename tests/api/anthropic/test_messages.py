@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from conductor_core.keys.key import Scope, Wish
 from conductor_core.kinds import Outcome, Source
 from tests.api.door import TOKEN, Open, events
 from tests.api.rows import ended_call
@@ -244,6 +245,17 @@ async def test_counts_tokens(door: Open) -> None:
     more = (await door.client.post(f"{PATH}/count_tokens", json=body | {"tools": [WEATHER]})).json()
     assert more["input_tokens"] > 100
     assert door.upstream.requests == []
+
+
+async def test_who_may_ask_may_count(door: Open) -> None:
+    """A key for chats alone; each count is a request of the minute."""
+    _, token = await door.conductor.keys.create(Wish("only chats", (Scope.CHAT,), requests_per_minute=1))
+    body = {"model": "auto", "messages": [{"role": "user", "content": "Hello"}]}
+    headers = {"x-api-key": token.reveal()}
+    first = await door.stranger.post(f"{PATH}/count_tokens", json=body, headers=headers)
+    second = await door.stranger.post(f"{PATH}/count_tokens", json=body, headers=headers)
+    assert (first.status_code, first.json()["input_tokens"]) == (200, 2)
+    assert (second.status_code, told(second)["type"]) == (429, "rate_limit_error")
 
 
 async def test_a_client_that_goes_ends_the_call_upstream(door: Open) -> None:
