@@ -70,6 +70,7 @@ screenshots: .venv/installed-dev ## take the README's pictures anew
 lock: .venv/installed-dev ## pin and hash the requirements anew (UPGRADE=1 for newer versions)
 	$(PIP_COMPILE) $(if $(UPGRADE),--upgrade) requirements.in -o requirements.txt
 	$(PIP_COMPILE) $(if $(UPGRADE),--upgrade) requirements-dev.in -o requirements-dev.txt
+	$(PIP_COMPILE) $(if $(UPGRADE),--upgrade) requirements-clients.in -o requirements-clients.txt
 	$(PIP_COMPILE) $(if $(UPGRADE),--upgrade) --no-deps requirements-local.in -o requirements-local.txt
 
 # Each stamp is left last, by scripts/install.py: an interrupted install leaves none and is taken up again.
