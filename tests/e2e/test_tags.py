@@ -15,14 +15,14 @@ pytestmark = pytest.mark.e2e
 def test_a_conversation_is_tagged_and_found(simulated: Simulated, browser: BrowserContext) -> None:
     """The tag stands small below the title; the filter leaves only what has it."""
     page = opened(browser, simulated.url)
-    send(page, "Mountains of Asia")
+    send(page, "Mountains of Europe")
     answered(page)
     page.get_by_role("button", name="New chat").click()
     expect(page.get_by_text("Ask anything")).to_be_visible()
     send(page, "Untagged question")
     answered(page)
-    sidebar(page).get_by_role("button", name="Mountains of Asia", exact=True).click()
-    expect(page.locator('[class*="st-key-said-"]')).to_contain_text("Mountains of Asia")
+    sidebar(page).get_by_role("button", name="Mountains of Europe", exact=True).click()
+    expect(page.locator('[class*="st-key-said-"]')).to_contain_text("Mountains of Europe")
     page.locator(".st-key-conversation-menu button:visible").first.click()
     page.get_by_role("button", name="Tags …").last.click()
     dialog = page.get_by_role("dialog", name="Tags of this conversation")
@@ -32,7 +32,7 @@ def test_a_conversation_is_tagged_and_found(simulated: Simulated, browser: Brows
     field.press("Tab")  # an open list hides the rest from assistive technology, and so from here
     dialog.get_by_role("button", name="Save").click()
     rows = sidebar(page).locator('[class*="st-key-row-"]')
-    expect(rows.filter(has_text="Mountains of Asia")).to_contain_text("#geography")
+    expect(rows.filter(has_text="Mountains of Europe")).to_contain_text("#geography")
     chooser = sidebar(page).get_by_label("Only with the tag")
     chooser.click()
     page.get_by_role("option", name="geography").click()
