@@ -56,7 +56,7 @@ def test_a_comparison_is_a_page_of_its_own(simulated: Simulated, browser: Browse
     alone.set_content(file.read_text())
     expect(alone.get_by_role("heading", level=1)).to_have_text("Is <b>this</b> <script>alert(1)</script> a rule?")
     expect(alone.locator("script, img, b")).to_have_count(0)
-    said = ["You", re.compile("1 · Gemini"), re.compile("2 · OpenAI")]
+    said: list[str | re.Pattern[str]] = ["You", re.compile("1 · Gemini"), re.compile("2 · OpenAI")]
     expect(alone.get_by_role("heading", level=2)).to_have_text(said)
     expect(alone.get_by_text("Grüße aus Köln").first).to_be_visible()
     alone.close()

@@ -88,15 +88,19 @@ def _short(call: Call) -> str:
 def worlds(draw: st.DrawFn) -> World:
     """Up to twenty requests, their attempts saved in up to three steps, some corrected in a later one."""
     now = draw(st.sampled_from(MOMENTS)) + draw(st.integers(-2 * DAY, 2 * DAY))
+    keep = draw(st.sampled_from([None, None, None, 2, 30]))
     steps = [Step(copies=draw(st.lists(st.integers(0, 2), max_size=2))) for _ in range(draw(st.integers(1, 3)))]
     for number in range(draw(st.integers(0, 20))):
-        _add_request(draw, number, now, steps)
+        _add_request(draw, number, now, steps, kept_from=0 if keep is None else (now // DAY - keep) * DAY)
     questions = draw(st.lists(_questions(now), min_size=1, max_size=4))
-    return World(now, steps, questions, draw(st.sampled_from([None, None, None, 2, 30])))
+    return World(now, steps, questions, keep)
 
 
-def _add_request(draw: st.DrawFn, number: int, now: int, steps: list[Step]) -> None:
-    """A request with its attempts: each but the last is superseded, and often was saved before that was known."""
+def _add_request(draw: st.DrawFn, number: int, now: int, steps: list[Step], kept_from: int) -> None:
+    """A request with its attempts: each but the last is superseded, and often was saved before that was known.
+
+    Not where its row may be gone by then: rows stay for a month at least, and a request takes minutes.
+    """
     most = draw(st.sampled_from(AGES))
     begun = now - draw(st.integers(0, most) | st.sampled_from([most // MINUTE * MINUTE]) | st.just(now % (15 * MINUTE)))
     attempts = draw(st.sampled_from([1, 1, 1, 2, 3]))
@@ -111,7 +115,7 @@ def _add_request(draw: st.DrawFn, number: int, now: int, steps: list[Step]) -> N
                 steps[at].saved.append(call)
             continue
         superseded = replace(call, superseded=True)
-        later = draw(st.none() | st.integers(at, len(steps) - 1))
+        later = draw(st.none() | st.integers(at, len(steps) - 1)) if call.started_at >= kept_from else None
         if later is None:
             steps[at].saved.append(superseded)
             continue
