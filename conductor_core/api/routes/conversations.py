@@ -163,6 +163,7 @@ async def conversations(
         Query(
             max_length=500,
             pattern=r"^[^\x00]*$",
+            json_schema_extra={"pattern": r"^[^\x00]*$"},  # which pydantic leaves out of the schema of a union
             description="Words that title or messages have; every character is literal.",
         ),
     ] = None,
