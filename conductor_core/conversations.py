@@ -274,9 +274,8 @@ class Conversations:
             tuple(_as_it_stands(answer, running.get(answer.id)) for answer in found)
             for found in (last.answers, last.merges)
         )
-        if (
-            turn and not turn.running
-        ):  # it ended meanwhile: what was read is from before, and no page would watch it end
+        if turn and not turn.running:
+            # It ended meanwhile: what was read is from before, and no page would watch for its end.
             return self.transcript(conversation_id)
         return replace(shown, exchanges=(*earlier, replace(last, answers=answers, merges=merges)), turn=turn)
 
