@@ -67,6 +67,7 @@ def _default_for_null(default: Any) -> BeforeValidator:
 
 
 CleanText = Annotated[str, Field(strict=True), AfterValidator(_clean)]
+VisibleText = Annotated[CleanText, AfterValidator(_visible)]
 ProviderName = Annotated[str, Field(pattern=PROVIDER_PATTERN, examples=["auto", "gemini", "custom:my-server"])]
 ModelName = Annotated[str, Field(strict=True, pattern=MODEL_PATTERN), AfterValidator(_no_parent_folder)]
 
@@ -83,7 +84,7 @@ class ChatMessage(_Value):
     )
 
     role: MessageRole
-    content: Annotated[CleanText, AfterValidator(_visible)] = Field(min_length=1, max_length=MAX_CHARACTERS)
+    content: VisibleText = Field(min_length=1, max_length=MAX_CHARACTERS)
 
 
 class ChatRequest(_Value):

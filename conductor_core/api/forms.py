@@ -13,7 +13,6 @@ from conductor_core.attachments import IMAGE_BYTES, image_type
 from conductor_core.errors import InvalidRequest
 from conductor_core.models import CleanText
 from conductor_core.prompt import ImagePart
-from conductor_core.text import is_blank
 
 FormType = TypeVar("FormType", bound="Form")
 
@@ -39,15 +38,6 @@ Name = Annotated[str, Field(strict=True, min_length=1, max_length=256)]
 ToolName = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9_-]{1,128}$")]
 StopText = Annotated[CleanText, Field(min_length=1, max_length=1000)]
 Schema = dict[str, Any]
-
-
-def _visible(text: str) -> str:
-    if is_blank(text):
-        raise ValueError("must have at least 1 visible character")
-    return text
-
-
-VisibleText = Annotated[CleanText, AfterValidator(_visible)]
 
 
 def _nothing(value: Any) -> None:

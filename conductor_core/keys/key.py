@@ -13,13 +13,12 @@ from hashlib import sha256
 from secrets import token_hex, token_urlsafe
 
 from conductor_core.errors import InvalidRequest
+from conductor_core.names import checked_name
 from conductor_core.secret import Secret
-from conductor_core.text import clean_text, is_blank
 
 BEGINNING = "sk-cond-"
 LONGEST_TOKEN = 512
 """Characters; a longer one is nobody's."""
-NAME_CHARACTERS = 60
 REQUESTS_PER_MINUTE = 600
 """What a new key may do unless somebody says otherwise."""
 MOST_PER_MINUTE = 1_000_000_000
@@ -141,7 +140,7 @@ def key_for(wish: Wish, token: Secret, now: int) -> ApiKey:
         raise InvalidRequest(f"budget_day is 0 to {MOST_USD:,.0f} USD, or nothing for no limit.", "budget_day")
     return ApiKey(
         id=token_hex(16),
-        name=_checked(wish.name),
+        name=checked_name("key", wish.name),
         prefix=shown_of(token),
         scopes=frozenset(wish.scopes),
         created_at=now,
@@ -156,12 +155,3 @@ def key_for(wish: Wish, token: Secret, now: int) -> ApiKey:
 def _check_count(field: str, value: int | None, most: int) -> None:
     if value is not None and not 1 <= value <= most:
         raise InvalidRequest(f"{field} is 1 to {most:,}, or nothing for no limit.", field)
-
-
-def _checked(name: str) -> str:
-    name = " ".join(clean_text(name[:1000]).split())
-    if is_blank(name):
-        raise InvalidRequest("The key has no name. Type at least one visible character.", "name")
-    if len(name) > NAME_CHARACTERS:
-        raise InvalidRequest(f"The name has {len(name)} characters; the limit is {NAME_CHARACTERS}.", "name")
-    return name

@@ -7,8 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from conductor_core.keys.key import NAME_CHARACTERS, REQUESTS_PER_MINUTE, ApiKey, Scope
+from conductor_core.keys.key import REQUESTS_PER_MINUTE, ApiKey, Scope
 from conductor_core.keys.ring import VARIABLE
+from conductor_core.names import NAME_CHARACTERS
 from conductor_core.secret import Secret
 from dashboard import key_actions as actions
 from dashboard import runtime, settings_actions, state

@@ -19,10 +19,9 @@ from conductor_core.api.forms import (
     ToolName,
     TopK,
     TopP,
-    VisibleText,
     WholeForm,
 )
-from conductor_core.models import MAX_MESSAGES, CleanText, ModelName
+from conductor_core.models import MAX_MESSAGES, CleanText, ModelName, VisibleText
 
 MOST_STOPS = 64
 
