@@ -56,6 +56,12 @@ class Open:
                 return found
             await asyncio.sleep(0.01)
 
+    def afresh(self) -> Open:
+        """The same, with nothing asked through it yet and an upstream that behaves."""
+        self.upstream.requests.clear()
+        self.upstream.behaviour = ""
+        return self
+
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A bare connection."""
         return await asyncio.open_connection("127.0.0.1", self.port)

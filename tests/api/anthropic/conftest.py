@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
-from tests.api.door import Open, opened
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Open]:
-    """With the usual settings."""
-    async with opened(tmp_path_factory.mktemp("door")) as one:
-        yield one
+from tests.api.door import Open
 
 
 @pytest.fixture
-def door(shared: Open) -> Open:
+def door(shared_door: Open) -> Open:
     """That door, with nothing asked through it yet and an upstream that behaves."""
-    shared.upstream.requests.clear()
-    shared.upstream.behaviour = ""
-    return shared
+    return shared_door.afresh()
