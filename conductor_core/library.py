@@ -52,7 +52,7 @@ class Library:
         if len(known) >= MOST_TEXTS:
             raise InvalidRequest(f"There are {MOST_TEXTS} {kind}s already. Delete one first.", "library")
         kept = _checked(kind, name, text, time.time_ns() // 1_000_000)
-        refuse_taken(kind, kept.id, known)
+        refuse_taken(kind, kept.name, known)
         await self._rows.save(kept)
         return kept
 
@@ -64,7 +64,7 @@ class Library:
         """
         changed = _checked(kept.kind, name, text, kept.created_at)
         others = [title for title in await asyncio.to_thread(self.titles, kept.kind) if title.id != kept.id]
-        refuse_taken(kept.kind, changed.id, others)
+        refuse_taken(kept.kind, changed.name, others)
         await self._rows.save(changed, instead_of=kept.id)
         return changed
 

@@ -17,8 +17,6 @@ class Named(Protocol):
     """What is kept under a name."""
 
     @property
-    def id(self) -> str: ...
-    @property
     def name(self) -> str: ...
 
 
@@ -41,12 +39,13 @@ def checked_name(noun: str, name: str) -> str:
     return name
 
 
-def refuse_taken(noun: str, id: str, others: Iterable[Named]) -> None:
-    """Refuses a name whose id another thing has.
+def refuse_taken(noun: str, name: str, others: Iterable[Named]) -> None:
+    """Refuses a name that another thing has, however it is written there.
 
     Raises:
         InvalidRequest: it is taken; the sentence names it as it is written there.
     """
-    taken = next((other for other in others if other.id == id), None)
+    wanted = id_of_name(noun, name)
+    taken = next((other for other in others if id_of_name(noun, other.name) == wanted), None)
     if taken:
         raise InvalidRequest(f"There is a {noun} named “{taken.name}” already. Choose another name.", "name")

@@ -44,7 +44,7 @@ class Presets:
         preset = Preset(
             id_of_name(_NOUN, name), name, {"lanes": setups, "in_turn": in_turn}, time.time_ns() // 1_000_000
         )
-        refuse_taken(_NOUN, preset.id, known)
+        refuse_taken(_NOUN, name, known)
         await self._store.save_preset(preset)
         return preset
 
@@ -57,7 +57,7 @@ class Presets:
         name = checked_name(_NOUN, name)
         renamed = replace(preset, id=id_of_name(_NOUN, name), name=name)
         others = [known for known in await asyncio.to_thread(self.all) if known.id != preset.id]
-        refuse_taken(_NOUN, renamed.id, others)
+        refuse_taken(_NOUN, name, others)
         await self._store.save_preset(renamed, instead_of=preset.id)
         return renamed
 

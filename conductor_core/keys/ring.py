@@ -21,6 +21,7 @@ from conductor_core.errors import InvalidRequest, NotFound, StoreError, UserErro
 from conductor_core.keys.budget import KeyBudgets
 from conductor_core.keys.key import ENVIRONMENTS, FIRST, ApiKey, Wish, digest_of, environments_key, key_for, new_token
 from conductor_core.keys.limits import Admission, Limits
+from conductor_core.names import refuse_taken
 from conductor_core.secret import Secret
 from conductor_core.settings import PREFIX, Settings
 
@@ -155,8 +156,7 @@ class KeyRing:
         live = [other for other in self.all() if other.lets_in(key.created_at)]
         if len(live) >= MOST_KEYS:
             raise InvalidRequest(f"There are {MOST_KEYS} keys already. Revoke one first.", "keys")
-        if any(other.name.casefold() == key.name.casefold() for other in live):
-            raise InvalidRequest(f"There is a key named “{key.name}” already. Choose another name.", "name")
+        refuse_taken("key", key.name, live)
         await self._save(key, token)
         return key, token
 
