@@ -26,24 +26,14 @@ from conductor_core.settings import Settings
 from conductor_core.store.database import Store
 from conductor_core.store.sqlite import SQLite
 from conductor_core.turns import LaneSetup
+from tests.clock import NOON, Clock
 from tests.installation import environment_for, installation
 from tests.store.rows import finished, running, until
 from tests.upstream import Upstream
 
-NOON = datetime(2025, 11, 23, 12, tzinfo=UTC).timestamp()
 REQUEST = ChatRequest(provider="openai", messages=[ChatMessage(role=MessageRole.USER, content="Hello")])
 ROOM_FOR_TEN = 0.0161
 """USD: ten of REQUEST's reservations at the default model's price, and not eleven."""
-
-
-class Clock:
-    """UTC seconds, as a test sets them."""
-
-    def __init__(self, now: float = NOON) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -34,14 +34,12 @@ class Hold:
 
     Attributes:
         at: when it was taken, UTC s.
-        binding: a budget applies: nothing may be sent before the call's row, which carries it, is committed.
     """
 
     budgets: KeyBudgets
     key_id: str
     usd: float
     at: float
-    binding: bool = True
 
     def settle(self, actual: float | None) -> None:
         """Gives it back for what the call really cost; once."""
@@ -49,7 +47,7 @@ class Hold:
 
 
 class KeyBudgets:
-    """The budgets of all keys. Everything is written on the event loop, and read from any thread.
+    """The budgets of all keys. Held and settled on the event loop; any thread may read, and read what others spent.
 
     Args:
         find: the key of an id.

@@ -40,7 +40,7 @@ class Scope(StrEnum):
     READ = "read"
     """Status, providers, models, calls and metrics."""
     CONVERSATIONS = "conversations"
-    """What was said, and who may change it."""
+    """What was said: to list, read and export it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The key ring: every API key of an installation in memory, so that a request is let in or kept out without any I/O.
 
 Keys are in the database; this process's changes hold at once, those of other copies of the app on the same database as
-soon as the watch has seen them. A key is only ever made or revoked, so two numbers tell that something changed.
+soon as the watch has seen them. A key is only ever made, used or revoked, so three numbers tell that something changed.
 """
 
 from __future__ import annotations
@@ -229,8 +229,11 @@ class KeyRing:
         """Takes over what the database has."""
         version = self._store.keys.version()
         rows = self._store.keys.all()
+        read = {key.id for key, _ in rows}
         with self._lock:
-            self._rows, self._seen = rows, version
+            # Rows are never deleted: one that was not read was made here meanwhile.
+            made = [row for row in self._rows if row[0].id not in read]
+            self._rows, self._seen = [*made, *rows], version
         self._arrange()
         if any(key.budget_day is not None for key, _ in rows):
             self.budgets.load()

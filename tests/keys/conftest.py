@@ -11,7 +11,7 @@ from conductor_core.keys.ring import KeyRing
 from conductor_core.secret import Secret
 from conductor_core.settings import Settings
 from conductor_core.store.database import Store
-from tests.keys.keys import Hand
+from tests.clock import Clock
 
 OpenRing = Callable[..., KeyRing]
 """Opens a ring on the test's store, as a restart does: `open_ring()`, or with a `CONDUCTOR_API_KEY`."""
@@ -26,13 +26,13 @@ def store(tmp_path: Path, database_url: Secret | None) -> Iterator[Store]:
 
 
 @pytest.fixture
-def clock() -> Hand:
+def clock() -> Clock:
     """What rings go by."""
-    return Hand()
+    return Clock()
 
 
 @pytest.fixture
-def open_ring(store: Store, clock: Hand) -> Iterator[OpenRing]:
+def open_ring(store: Store, clock: Clock) -> Iterator[OpenRing]:
     """Every ring it opened is closed in the end."""
     opened: list[KeyRing] = []
 

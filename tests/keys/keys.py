@@ -1,26 +1,10 @@
-"""Keys and clocks of the tests' own."""
+"""Keys of the tests' own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from conductor_core.keys.key import ApiKey, Scope
-
-NOON = datetime(2025, 11, 23, 12, tzinfo=UTC).timestamp()
-
-Clock = Callable[[], float]
-
-
-class Hand:
-    """A clock that stands until a test moves it, in seconds."""
-
-    def __init__(self, now: float = NOON) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def api_key(**given: object) -> ApiKey:

@@ -19,8 +19,9 @@ from conductor_core.kinds import CostKind, Source
 from conductor_core.models import ChatMessage, ChatRequest, MessageRole
 from conductor_core.secret import Secret
 from conductor_core.store.database import Store
+from tests.clock import NOON, Clock
 from tests.installation import installation
-from tests.keys.keys import NOON, Hand, api_key
+from tests.keys.keys import api_key
 from tests.store.rows import finished, running, until
 from tests.upstream import Upstream
 
@@ -36,10 +37,10 @@ async def upstream() -> AsyncIterator[Upstream]:
         yield server
 
 
-def budgets(store: Store, clock: Hand | None = None, budget_day: float | None = 5.0) -> KeyBudgets:
+def budgets(store: Store, clock: Clock | None = None, budget_day: float | None = 5.0) -> KeyBudgets:
     """Of one key, on a clock of the test's."""
     keys = {KEY.id: api_key(budget_day=budget_day)}
-    return KeyBudgets(store, keys.get, clock=clock or Hand(), zone=UTC)
+    return KeyBudgets(store, keys.get, clock=clock or Clock(), zone=UTC)
 
 
 def reserved(made: KeyBudgets, usd: float) -> Hold:
@@ -98,7 +99,7 @@ def test_a_price_that_is_unknown_fits_into_no_budget(store: Store) -> None:
 
 def test_a_day_ends_at_midnight_and_a_call_belongs_to_the_one_it_began_in(store: Store) -> None:
     """What is settled after midnight is charged to the day before."""
-    clock = Hand(NOON + 43_199)
+    clock = Clock(NOON + 43_199)
     made = budgets(store, clock)
     late = reserved(made, 5.0)
     clock.now += 2

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from conductor_core.errors import LimitReached
 from conductor_core.keys.limits import Bucket, Limits, duration
-from tests.keys.keys import Hand, api_key
+from tests.clock import Clock
+from tests.keys.keys import api_key
 
 
 def has_room(taken: Sequence[tuple[float, int]], limit: int, amount: int, now: float) -> bool:
@@ -51,7 +52,7 @@ def test_a_bucket_lets_through_what_brute_force_would_and_nothing_else(
 @given(st.lists(st.tuples(st.integers(0, 200), st.integers(0, 200)), max_size=30))
 def test_what_an_answer_took_replaces_what_was_reserved(requests: list[tuple[int, int]]) -> None:
     """However far off the reservations were, what is left is what was not used, and never more than there is."""
-    clock = Hand(0.0)
+    clock = Clock(0.0)
     limits = Limits(api_key(tokens_per_minute=10_000), clock)
     for reserved, used in requests:
         admission = limits.admit(reserved)
@@ -63,7 +64,7 @@ def test_what_an_answer_took_replaces_what_was_reserved(requests: list[tuple[int
 
 def test_the_requests_of_a_minute_are_counted() -> None:
     """Of 1,000 in one second 600 come through and those that the second has refilled; the others know when to retry."""
-    clock = Hand(0.0)
+    clock = Clock(0.0)
     limits = Limits(api_key(requests_per_minute=600), clock)
     came, waits = 0, []
     for number in range(1000):
@@ -79,7 +80,7 @@ def test_the_requests_of_a_minute_are_counted() -> None:
 
 def test_a_limit_says_whose_it_is_and_when_there_is_room() -> None:
     """Requests, tokens, a prompt that never fits, and requests at the same time; a refusal takes nothing."""
-    clock = Hand(0.0)
+    clock = Clock(0.0)
     limits = Limits(api_key(requests_per_minute=2, tokens_per_minute=1_200, concurrency=2), clock)
 
     def refused(tokens: int) -> tuple[str, float | None]:
@@ -108,7 +109,7 @@ def test_a_limit_says_whose_it_is_and_when_there_is_room() -> None:
 
 def test_an_answer_that_took_more_than_the_limit_is_owed() -> None:
     """Its length is known only at its end; what comes after waits for it, but for what needs no tokens."""
-    clock = Hand(0.0)
+    clock = Clock(0.0)
     limits = Limits(api_key(tokens_per_minute=60), clock)
     limits.admit(10).settle(120)
     with pytest.raises(LimitReached) as reached:
@@ -120,7 +121,7 @@ def test_an_answer_that_took_more_than_the_limit_is_owed() -> None:
 
 def test_headers_are_those_openais_clients_read() -> None:
     """Only of limits there are; durations as OpenAI writes them."""
-    clock = Hand(0.0)
+    clock = Clock(0.0)
     limits = Limits(api_key(requests_per_minute=600, tokens_per_minute=60_000), clock)
     assert limits.admit(1_500).headers() == {
         "x-ratelimit-limit-requests": "600",
@@ -138,7 +139,7 @@ def test_headers_are_those_openais_clients_read() -> None:
 
 def test_a_request_that_nobody_settles_gives_its_place_back() -> None:
     """As a context it ends with its block, whatever happened there; what it had reserved counts as used."""
-    limits = Limits(api_key(tokens_per_minute=100, concurrency=1), Hand(0.0))
+    limits = Limits(api_key(tokens_per_minute=100, concurrency=1), Clock(0.0))
     with pytest.raises(KeyError), limits.admit(40):
         raise KeyError
     with limits.admit(10) as admission:
@@ -148,7 +149,7 @@ def test_a_request_that_nobody_settles_gives_its_place_back() -> None:
 
 def test_threads_share_one_count() -> None:
     """Of many threads that ask at once exactly as many come through as there is room for."""
-    limits = Limits(api_key(requests_per_minute=100), Hand(0.0))
+    limits = Limits(api_key(requests_per_minute=100), Clock(0.0))
     came: list[int] = []
 
     def ask() -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from dashboard.components.key_settings import dates, limits
-from tests.keys.keys import NOON, api_key
+from tests.clock import NOON
+from tests.keys.keys import api_key
 
 AT = int(NOON * 1000)
 
