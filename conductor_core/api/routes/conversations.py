@@ -25,6 +25,7 @@ from conductor_core.kinds import CostKind, FinishReason, LaneState
 from conductor_core.models import CleanText
 from conductor_core.store import conversation_pages
 from conductor_core.store.records import Attachment, Conversation
+from conductor_core.transfer.masking import masked
 
 router = APIRouter(prefix="/api/conversations", tags=["conversations"], dependencies=[needs(Scope.CONVERSATIONS)])
 
@@ -171,18 +172,18 @@ async def conversations(
     limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
 ) -> ConversationList:
     """Lists conversations, those used last first; of a search the newest finds first, archived ones too."""
-    store = conductor_of(request).store
+    store, mask = conductor_of(request).store, conductor_of(request).redactor.without_known
     after = cursor.read(cursor_) if cursor_ is not None else None
     if q is None:
         place = (int(after[0]), after[1]) if after else None
         found, end = await asyncio.to_thread(conversation_pages.page, store, kind, archived, place, limit)
-        told = [_entry(one) for one in found]
+        told = [_entry(masked(one, mask)) for one in found]
         return ConversationList(conversations=told, next_cursor=cursor.write(*end) if end else None)
     skipped = int(after[0]) if after else 0
     if not 0 <= skipped <= 1_000_000:
         raise InvalidRequest("cursor: must be the next_cursor of an earlier page.", "cursor")
     hits = await asyncio.to_thread(store.search, q, kind, limit + 1, skipped)
-    told = [_entry(hit.conversation, hit.snippet.text) for hit in hits[:limit]]
+    told = [_entry(masked(hit.conversation, mask), mask(hit.snippet.text)) for hit in hits[:limit]]
     following = cursor.write(skipped + limit, "0") if len(hits) > limit else None
     return ConversationList(conversations=told, next_cursor=following)
 
@@ -191,8 +192,7 @@ async def conversations(
 async def conversation(request: Request, conversation_id: ConversationId) -> ConversationDetail:
     """A conversation with its prompts and answers, along the path that is shown."""
     transcript = await _transcript(request, conversation_id)
-    masked = conductor_of(request).redactor.without_known
-    exchanges = [_exchange(exchange, masked) for exchange in transcript.exchanges]
+    exchanges = [_exchange(exchange) for exchange in transcript.exchanges]
     return ConversationDetail(**_entry(transcript.conversation).model_dump(), exchanges=exchanges)
 
 
@@ -218,30 +218,35 @@ async def export(
 
     Keys of this installation that stand in a text are blanked out.
     """
-    conductor = conductor_of(request)
     media, ending = _MEDIA[format]
-    if format is ExportFormat.JSON:
-        body = await asyncio.to_thread(conductor.transfer.whole, conversation_id)
-    else:
-        transcript = await _transcript(request, conversation_id)
-        text = await asyncio.to_thread(_written, request, transcript, format)
-        body = conductor.redactor.without_known(text).encode()
+    transcript = await _transcript(request, conversation_id)
+    body = await asyncio.to_thread(_written, request, transcript, format)
     name = f"conversation-{conversation_id[:8]}.{ending}"
     return Response(body, media_type=media, headers={"content-disposition": f'attachment; filename="{name}"'})
 
 
-def _written(request: Request, transcript: Transcript, format: ExportFormat) -> str:
+def _written(request: Request, transcript: Transcript, format: ExportFormat) -> bytes:
+    transfer = conductor_of(request).transfer
     if format is ExportFormat.MARKDOWN:
-        return as_markdown(transcript)
+        return as_markdown(transcript).encode()
+    if format is ExportFormat.JSON:
+        if transcript.hidden:
+            raise InvalidRequest("format: json tells who answered, and this comparison waits for a vote.", "format")
+        return transfer.whole(transcript.conversation.id)
     page: Page | None = request.app.state.page
     if page is None:
         raise NotFound("format: html is made by the dashboard, which does not run here. Use markdown.")
-    return "".join(page([transcript], transcript.conversation.title, conductor_of(request).transfer.file))
+    return "".join(page([transcript], transcript.conversation.title, transfer.file)).encode()
 
 
 async def _transcript(request: Request, id: str) -> Transcript:
-    found = await asyncio.to_thread(conductor_of(request).conversations.transcript, id)
-    return replace(found, turn=None, elsewhere=None)
+    """As it may go out."""
+    conductor = conductor_of(request)
+
+    def read() -> Transcript:
+        return conductor.transfer.masked(conductor.conversations.transcript(id))
+
+    return replace(await asyncio.to_thread(read), turn=None, elsewhere=None)
 
 
 def _entry(found: Conversation, snippet: str | None = None) -> ConversationEntry:
@@ -258,17 +263,17 @@ def _entry(found: Conversation, snippet: str | None = None) -> ConversationEntry
     )
 
 
-def _exchange(exchange: Exchange, masked: Callable[[str], str]) -> ExchangeEntry:
+def _exchange(exchange: Exchange) -> ExchangeEntry:
     return ExchangeEntry(
         turn=exchange.turn,
-        prompt=masked(exchange.prompt),
+        prompt=exchange.prompt,
         created_at=_moment(exchange.created_at),
         files=[file.name for file in exchange.files],
-        answers=[_answer(exchange, answer, masked) for answer in exchange.sides],
+        answers=[_answer(exchange, answer) for answer in exchange.sides],
     )
 
 
-def _answer(exchange: Exchange, answer: Answer, masked: Callable[[str], str]) -> AnswerEntry:
+def _answer(exchange: Exchange, answer: Answer) -> AnswerEntry:
     hidden = exchange.hidden
     failure = answer.failure and ("This answer failed." if hidden else answer.failure.sentence)
     facts = {} if hidden else {name: getattr(answer, name) for name in _FACTS}
@@ -278,8 +283,8 @@ def _answer(exchange: Exchange, answer: Answer, masked: Callable[[str], str]) ->
         provider=None if hidden else answer.provider,
         model=None if hidden else answer.model,
         state=answer.state,
-        text=masked(answer.text),
-        thinking=masked(answer.thinking),
+        text=answer.text,
+        thinking=answer.thinking,
         failure=failure,
         **{**_UNTOLD, **facts},
     )

@@ -89,6 +89,22 @@ async def test_one_is_read_as_it_is_shown(door: Open) -> None:
     assert given["completion_tokens"] == 3
 
 
+@pytest.mark.parametrize(
+    "end", ["", "?q=my%20key%20is", "/{id}", "/{id}/export", "/{id}/export?format=json"], ids=lambda end: end or "list"
+)
+async def test_no_key_of_ours_goes_out(door: Open, end: str) -> None:
+    """Wherever it stands: in titles, tags, prompts, what is found of them, and in how an answer failed."""
+    chat = conversation(title=f"About {KEY}", tags=[f"of-{KEY}"])
+    asked = message(chat.id, content=f"my key is {KEY}, and what now?")
+    failure = {"sentence": f"{KEY} was refused", "detail": "", "kind": None}
+    given = answer(chat.id, parent=asked.id, facts={"provider": "openai", "model": "m", "failure": failure})
+    door.conductor.store.save_conversation(chat)
+    door.conductor.store.save_message(asked)
+    await door.conductor.store.save_message(given)
+    told = await door.client.get("/api/conversations" + end.format(id=chat.id))
+    assert (told.status_code, KEY in told.text, "[key]" in told.text) == (200, False, True)
+
+
 async def test_nobody_is_told_of_a_blind_comparison_before_the_vote(door: Open) -> None:
     """Sides have letters; after the vote they have names."""
     setups = [LaneSetup(provider="openai", model="one"), LaneSetup(provider="anthropic", model="two")]
@@ -101,7 +117,12 @@ async def test_nobody_is_told_of_a_blind_comparison_before_the_vote(door: Open) 
     assert {given["provider"] for given in exchange["answers"]} == {None}
     assert {given["latency_ms"] for given in exchange["answers"]} == {None}
     markdown = (await door.client.get(f"{address}/export")).text
-    for text in (before.text, markdown):
+    whole = await door.client.get(f"{address}/export", params={"format": "json"})
+    assert (whole.status_code, whole.json()["detail"]) == (
+        400,
+        "format: json tells who answered, and this comparison waits for a vote.",
+    )
+    for text in (before.text, markdown, whole.text):
         assert "anthropic" not in text
     await door.conductor.vote(turn.conversation_id, 0, Verdict.TIE)
     after = (await door.client.get(address)).json()["exchanges"][0]["answers"]
