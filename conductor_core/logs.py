@@ -11,6 +11,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, TextIO
@@ -128,15 +129,15 @@ class _Handler(logging.StreamHandler[TextIO]):
         self._lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        if not hasattr(record, _HARMLESS):
-            self.flush()
+        if hasattr(record, _HARMLESS):
+            self._lines.append(self.format(record))
+            if len(self._lines) >= _MOST_WAITING:
+                self._try_to_flush()
+            elif len(self._lines) == 1:
+                self._flush_soon()
+        else:
+            self._try_to_flush()
             super().emit(record)
-            return
-        self._lines.append(self.format(record))
-        if len(self._lines) >= _MOST_WAITING:
-            self.flush()
-        elif len(self._lines) == 1:
-            self._flush_soon()
 
     def flush(self) -> None:
         self.acquire()
@@ -150,8 +151,13 @@ class _Handler(logging.StreamHandler[TextIO]):
 
     def _flush_soon(self) -> None:
         try:
-            asyncio.get_running_loop().call_later(_WAITING_SECONDS, self.flush)
+            asyncio.get_running_loop().call_later(_WAITING_SECONDS, self._try_to_flush)
         except RuntimeError:
+            self._try_to_flush()
+
+    def _try_to_flush(self) -> None:
+        """A full disk or a closed stream stops nobody who logs; there is nowhere else to say so."""
+        with suppress(OSError, ValueError):
             self.flush()
 
 

@@ -140,3 +140,19 @@ async def test_harmless_lines_are_gathered_in_their_order(output: io.StringIO, m
     line = _records(output)[3]
     assert (line["ms"], line["key"], line["level"], line["logger"]) == (1.5, None, "info", "conductor_core.here")
     assert str(line["time"]).endswith("Z")
+
+
+async def test_a_log_that_cannot_be_written_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither what waits nor what comes next raises into whoever logs it: of a full disk others tell."""
+
+    class Full(io.StringIO):
+        def write(self, _: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    logs.configure(Redactor(), Full())
+    ours = logging.getLogger("conductor_core.here")
+    logs.harmless(ours, "waits", status=200)
+    ours.warning("comes next")
+    for number in range(64):
+        logs.harmless(ours, f"many {number}")
