@@ -121,7 +121,8 @@ class _Pulse:
     def _look(self) -> None:
         quiet = 0.0 if self._quiet_since is None else self._loop.time() - self._quiet_since
         if quiet >= self._silence * 0.99:
-            self._beating = self._loop.create_task(self._pass_on(HEARTBEAT))
+            if self._beating is None or self._beating.done():  # else the client takes nothing: one comment is enough
+                self._beating = self._loop.create_task(self._pass_on(HEARTBEAT))
             quiet = 0.0
             self._quiet_since = self._loop.time()
         self._timer = self._loop.call_later(self._silence - quiet, self._look)

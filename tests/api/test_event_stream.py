@@ -109,6 +109,28 @@ async def test_a_steady_stream_has_no_comments() -> None:
     assert HEARTBEAT not in client.body
 
 
+async def test_a_client_that_takes_nothing_is_sent_one_comment() -> None:
+    """A second one would wait behind it, out of reach of the stream's end, and look as if the client took something."""
+    sending = 0
+
+    class Stuck(Client):
+        async def send(self, message: Message) -> None:
+            nonlocal sending
+            await super().send(message)
+            if message.get("body") == HEARTBEAT:
+                sending += 1
+                await asyncio.Event().wait()
+
+    client = Stuck()
+    taking = asyncio.create_task(client.takes(EventStream(_events(0.3, b"late"), told, silence=0.02)))
+    await asyncio.sleep(0.2)  # ten silences
+    assert sending == 1
+    taking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+    assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
+
+
 async def test_events_are_closed_when_the_client_goes() -> None:
     """Whatever they wait for."""
     closed = asyncio.Event()
