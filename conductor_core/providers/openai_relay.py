@@ -2,7 +2,8 @@
 
 Every event is read for its facts (text, tokens, its end, an error), and its bytes go on unchanged where they are what
 OpenAI itself would send. What some imitators send instead (another name for thinking, content in typed parts, half a
-character) is told as any other chunk, for the reader to be written anew.
+character) is told as any other chunk, for the reader to be written anew. So are calls of tools and all that follows
+them, for imitators write those in many ways, and end them as if they were answers.
 """
 
 from __future__ import annotations
@@ -14,17 +15,18 @@ import orjson
 from conductor_core.providers.base import Chunk, Raw
 
 _KIND = "chat.completion.chunk"
-_DELTA = frozenset({"role", "content", "reasoning_content", "refusal", "tool_calls"})
-_REASONS = frozenset({None, "stop", "length", "tool_calls", "content_filter"})
+_DELTA = frozenset({"role", "content", "reasoning_content", "refusal"})
+_REASONS = frozenset({None, "stop", "length", "content_filter"})
 _BETWEEN = b"\n\ndata: "
 
 
 class Relay:
     """Gathers the events of one batch that are fit to go on as they are."""
 
-    __slots__ = ("_characters", "_created", "_created_mark", "_id", "_last", "_mark", "_payloads")
+    __slots__ = ("_calls", "_characters", "_created", "_created_mark", "_id", "_last", "_mark", "_payloads")
 
     def __init__(self) -> None:
+        self._calls = False
         self._id: str | None = None
         self._created: int | None = None
         self._mark = self._created_mark = b""
@@ -38,13 +40,12 @@ class Relay:
         Args:
             payload: as it came; None where it could be read only leniently.
         """
-        if payload is None or b"\n" in payload or not self._fits(event, payload):
+        self._calls = self._calls or bool(chunk.calls)
+        if self._calls or payload is None or b"\n" in payload or not self._fits(event, payload):
             return False
         last = self._last
         self._payloads.append(payload)
         self._characters += len(chunk.text) + len(chunk.thinking)
-        for piece in chunk.calls:
-            self._characters += len(piece.name) + len(piece.arguments)
         if chunk.finish_reason or chunk.usage or chunk.model != last.model:
             self._last = Chunk(
                 finish_reason=chunk.finish_reason or last.finish_reason,
@@ -69,8 +70,8 @@ class Relay:
         if event.get("created") != self._created:
             return False
         choices = event.get("choices")
-        if not choices or len(choices) != 1:
-            return False  # tokens alone: they are told at the end, to those who asked for them
+        if not choices or len(choices) != 1 or event.get("usage"):
+            return False  # tokens are told at the end, to those who asked for them
         delta = choices[0].get("delta") or {}
         if not delta.keys() <= _DELTA or choices[0].get("finish_reason") not in _REASONS:
             return False

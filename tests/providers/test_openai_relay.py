@@ -14,7 +14,7 @@ from conductor_core.kinds import FinishReason, Outcome
 from conductor_core.models import MessageRole
 from conductor_core.pricing import Usage
 from conductor_core.prompt import Message, Prompt
-from conductor_core.providers.base import Chunk, Endpoint, Vendor
+from conductor_core.providers.base import CallPiece, Chunk, Endpoint, Vendor
 from conductor_core.providers.openai_provider import OpenAIProvider
 from conductor_core.providers.wire import Wire
 from conductor_core.redaction import Redactor
@@ -76,18 +76,14 @@ async def collect(provider: OpenAIProvider, chunks: list[Chunk]) -> None:
             chunks.append(chunk)  # noqa: PERF401 # what came before a fault must be kept
 
 
-CALL = {"index": 0, "id": "t", "type": "function", "function": {"name": "look", "arguments": "{}"}}
-
-
 @pytest.mark.parametrize(
     "said",
     [
         event(content="Grüße"),
         event(reasoning_content="hm"),
-        event(tool_calls=[CALL]),
         event(content="with its probabilities") | {"system_fingerprint": "fp", "service_tier": "default"},
     ],
-    ids=["text", "thinking", "calls", "further fields"],
+    ids=["text", "thinking", "further fields"],
 )
 async def test_what_openai_sends_goes_on_as_it_is(
     provider: OpenAIProvider, scripted: Scripted, said: dict[str, Any]
@@ -128,6 +124,25 @@ async def test_what_others_send_instead_is_told_as_chunks(
     assert [(chunks[place].text, chunks[place].thinking) for place in told] == [(text, thinking)]
     assert [one["choices"][0]["delta"].get("content") for one in gone_on(chunks[: told[0]])] == ["before"]
     assert gone_on(chunks[told[0] :]) == [event(content="after"), event("stop")]
+
+
+async def test_calls_and_what_follows_them_are_told(provider: OpenAIProvider, scripted: Scripted) -> None:
+    """Mended, as some imitators need it: an index, arguments as a text; their end is then ours to name."""
+    odd = {"id": "t", "function": {"name": "look", "arguments": {"at": "sea"}}}
+    script = (event(content="before"), event(tool_calls=[odd]), event(content="after"), event("stop"))
+    chunks = await relayed(provider, scripted, *script)
+    assert gone_on(chunks) == [event(content="before")]
+    assert [chunk.calls for chunk in chunks if chunk.calls] == [(CallPiece(0, "t", "look", '{"at":"sea"}'),)]
+    assert [chunk.text for chunk in chunks if chunk.text] == ["after"]
+    assert facts(chunks)[0] == [FinishReason.STOP]
+
+
+async def test_tokens_are_told_once(provider: OpenAIProvider, scripted: Scripted) -> None:
+    """Also where they come with the last choice, and not after it: whoever reads the events may add them up."""
+    usage = {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}
+    chunks = await relayed(provider, scripted, event(content="a"), event("stop") | {"usage": usage}, "[DONE]")
+    assert gone_on(chunks) == [event(content="a")]
+    assert facts(chunks) == ([FinishReason.STOP], [Usage(7, 2)], {"m"})
 
 
 async def test_half_a_character_is_told_whole(provider: OpenAIProvider, scripted: Scripted) -> None:
