@@ -46,10 +46,15 @@ async def read_json(request: Request, *, images: bool = False) -> Any:
     settings = conductor_of(request).settings
     limit = settings.api_body_bytes if images else settings.api_text_bytes
     body = await read_bytes(request, limit, settings.api_read_timeout)
-    value = parse(body) if len(body) < LONG else await asyncio.to_thread(parse, body)
-    text = sum(map(_text_bytes, _strings(value))) if images and len(body) > settings.api_text_bytes else 0
-    if text > settings.api_text_bytes:
-        raise _too_large(settings.api_text_bytes, "The text of this request")
+    if len(body) < LONG:
+        return _parsed(body, settings.api_text_bytes)
+    return await asyncio.to_thread(_parsed, body, settings.api_text_bytes)
+
+
+def _parsed(body: bytes, most_text: int) -> Any:
+    value = parse(body)
+    if len(body) > most_text and sum(map(_text_bytes, _strings(value))) > most_text:
+        raise _too_large(most_text, "The text of this request")
     return value
 
 
