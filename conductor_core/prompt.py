@@ -58,6 +58,15 @@ class ToolCall:
     arguments: str
 
     @property
+    def given(self) -> dict[str, Any]:
+        """The arguments as Anthropic wants them, an object; what is none (a model cut off, or wrong) as it was."""
+        try:
+            given = orjson.loads(self.arguments or "{}")
+        except orjson.JSONDecodeError:
+            given = None
+        return given if isinstance(given, dict) else {"arguments": self.arguments}
+
+    @property
     def characters(self) -> int:
         return len(self.name) + len(self.arguments)
 

@@ -84,7 +84,7 @@ def _block(part: Part) -> dict[str, Any]:
         case TextPart():
             return _text_block(part.text)
         case ToolCall():
-            return {"type": "tool_use", "id": part.id, "name": part.name, "input": _arguments(part)}
+            return {"type": "tool_use", "id": part.id, "name": part.name, "input": part.given}
         case ToolResult():
             block: dict[str, Any] = {"type": "tool_result", "tool_use_id": part.call_id}
             if part.parts:
@@ -93,15 +93,6 @@ def _block(part: Part) -> dict[str, Any]:
         case _:
             source = {"type": "base64", "media_type": part.media_type, "data": part.base64}
             return {"type": "image", "source": source}
-
-
-def _arguments(call: ToolCall) -> Any:
-    """The API wants an object; arguments that are none (a model cut off, or wrong) are shown to it as they were."""
-    try:
-        arguments = orjson.loads(call.arguments or "{}")
-    except orjson.JSONDecodeError:
-        arguments = None
-    return arguments if isinstance(arguments, dict) else {"arguments": call.arguments}
 
 
 def _tools(prompt: Prompt) -> dict[str, Any]:

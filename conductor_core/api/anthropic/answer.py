@@ -139,10 +139,4 @@ def _event(kind: str, **fields: Any) -> bytes:
 
 
 def _tool_use(call: ToolCall) -> dict[str, Any]:
-    """Arguments that are no object (a model cut off, or wrong) are shown as they were."""
-    try:
-        given = orjson.loads(call.arguments or "{}")
-    except orjson.JSONDecodeError:
-        given = None
-    arguments = given if isinstance(given, dict) else {"arguments": call.arguments}
-    return {"type": "tool_use", "id": call.id, "name": call.name, "input": arguments}
+    return {"type": "tool_use", "id": call.id, "name": call.name, "input": call.given}
