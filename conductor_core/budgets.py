@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 NEAR = 0.8
 """From this share of a budget on, the reader is warned."""
 MOST_TOKENS = 32_000
-"""What is reserved for an answer that nothing limits, as requests to `/v1` may leave it: a longer one overruns its budget
-by what it has beyond, and counts in full once it has ended."""
+"""What is reserved for an answer that nothing limits, as requests to `/v1` may leave it: a longer one overruns its
+budget by what it has beyond, and counts in full once it has ended."""
 
 _SIMULATED = frozenset(vendor.name for vendor in DRILLS)
 _KEPT = 4

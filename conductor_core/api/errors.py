@@ -22,7 +22,6 @@ from starlette.types import Scope
 
 from conductor_core.errors import (
     ConductorError,
-    ConversationBusy,
     InvalidRequest,
     LimitReached,
     NobodyLeft,
@@ -57,15 +56,12 @@ _UPSTREAM: Mapping[Outcome, tuple[int, str]] = {
     Outcome.CONNECTION: (502, "upstream_unreachable"),
     Outcome.STREAM_CUT: (502, "stream_cut"),
     Outcome.BAD_RESPONSE: (502, "bad_response"),
-    Outcome.EMPTY: (502, "empty_answer"),
-    Outcome.INTERRUPTED: (503, "interrupted"),
 }
 _OURS: tuple[tuple[type[ConductorError], int, str], ...] = (
     (InvalidRequest, 400, "invalid_request"),
     (UnknownProvider, 404, "model_not_found"),
     (NotConfigured, 404, "not_configured"),
     (NobodyLeft, 503, "no_provider"),
-    (ConversationBusy, 409, "conversation_busy"),
     (AnotherSubmission, 409, "idempotency_key_reused"),
     (NotFound, 404, "not_found"),
     (StoreError, 503, "storage_unavailable"),

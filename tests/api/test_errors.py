@@ -10,7 +10,6 @@ from starlette.exceptions import HTTPException
 
 from conductor_core.api.errors import HttpError, Problem, Protocol, problem_of, response_of
 from conductor_core.errors import (
-    ConversationBusy,
     InvalidRequest,
     LimitReached,
     NobodyLeft,
@@ -54,7 +53,6 @@ def test_who_is_listening(path: str, headers: list[tuple[bytes, bytes]], protoco
         (UnknownProvider("nobody", ["openai"]), 404, "model_not_found"),
         (NotConfigured("openai", "OpenAI", "OPENAI_API_KEY"), 404, "not_configured"),
         (NobodyLeft([("OpenAI", "Its breaker is open.")]), 503, "no_provider"),
-        (ConversationBusy(), 409, "conversation_busy"),
         (NotFound(), 404, "not_found"),
         (StoreError("The disk is full."), 503, "storage_unavailable"),
         (LimitReached("too many", retry_after=3.2, headers={"x-ratelimit-limit-requests": "1"}), 429, "limit_reached"),
