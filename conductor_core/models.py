@@ -67,7 +67,8 @@ def _default_for_null(default: Any) -> BeforeValidator:
 
 
 CleanText = Annotated[str, Field(strict=True), AfterValidator(_clean)]
-VisibleText = Annotated[CleanText, AfterValidator(_visible)]
+SaidText = Annotated[str, Field(strict=True, max_length=MAX_CHARACTERS), AfterValidator(_clean)]
+VisibleText = Annotated[SaidText, AfterValidator(_visible)]
 ProviderName = Annotated[str, Field(pattern=PROVIDER_PATTERN, examples=["auto", "gemini", "custom:my-server"])]
 ModelName = Annotated[str, Field(strict=True, pattern=MODEL_PATTERN), AfterValidator(_no_parent_folder)]
 
@@ -84,7 +85,7 @@ class ChatMessage(_Value):
     )
 
     role: MessageRole
-    content: VisibleText = Field(min_length=1, max_length=MAX_CHARACTERS)
+    content: VisibleText = Field(min_length=1)
 
 
 class ChatRequest(_Value):

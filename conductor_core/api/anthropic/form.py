@@ -21,14 +21,14 @@ from conductor_core.api.forms import (
     TopP,
     WholeForm,
 )
-from conductor_core.models import MAX_MESSAGES, CleanText, ModelName, VisibleText
+from conductor_core.models import MAX_MESSAGES, ModelName, SaidText, VisibleText
 
 MOST_STOPS = 64
 
 
 class TextBlock(Form):
     type: Literal["text"]
-    text: CleanText
+    text: SaidText
 
 
 class Base64Source(Form):
@@ -55,7 +55,7 @@ class ThinkingBlock(Form):
 
 
 ResultBlock = Annotated[TextBlock | ImageBlock, Discriminator("type")]
-ResultContent = Annotated[Annotated[CleanText, Tag("text")] | Annotated[list[ResultBlock], Tag("parts")], Either]
+ResultContent = Annotated[Annotated[SaidText, Tag("text")] | Annotated[list[ResultBlock], Tag("parts")], Either]
 
 
 class ToolResultBlock(Form):
@@ -67,7 +67,7 @@ class ToolResultBlock(Form):
 
 UserBlock = Annotated[TextBlock | ImageBlock | ToolResultBlock, Discriminator("type")]
 AssistantBlock = Annotated[TextBlock | ToolUseBlock | ThinkingBlock, Discriminator("type")]
-SystemText = Annotated[Annotated[CleanText, Tag("text")] | Annotated[list[TextBlock], Tag("parts")], Either]
+SystemText = Annotated[Annotated[SaidText, Tag("text")] | Annotated[list[TextBlock], Tag("parts")], Either]
 
 
 class UserMessage(Form):
@@ -98,7 +98,7 @@ class ToolDefinition(Form):
 
     type: Literal["custom"] | None = None
     name: ToolName
-    description: CleanText | None = None
+    description: SaidText | None = None
     input_schema: Schema
     strict: Flag | None = None
 

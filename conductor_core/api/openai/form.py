@@ -25,19 +25,19 @@ from conductor_core.api.forms import (
     WholeForm,
 )
 from conductor_core.kinds import ToolUse
-from conductor_core.models import MAX_MESSAGES, CleanText, ModelName, VisibleText
+from conductor_core.models import MAX_MESSAGES, ModelName, SaidText, VisibleText
 
 MOST_STOPS = 4
 
 
 class TextPart(Form):
     type: Literal["text"]
-    text: CleanText
+    text: SaidText
 
 
 class RefusalPart(Form):
     type: Literal["refusal"]
-    refusal: CleanText
+    refusal: SaidText
 
 
 class ImageUrl(Form):
@@ -53,12 +53,12 @@ TextParts = Annotated[list[TextPart], Field(min_length=1)]
 UserPart = Annotated[TextPart | ImageUrlPart, Discriminator("type")]
 AssistantPart = Annotated[TextPart | RefusalPart, Discriminator("type")]
 UserParts = Annotated[list[UserPart], Field(min_length=1)]
-AnyText = Annotated[Annotated[CleanText, Tag("text")] | Annotated[TextParts, Tag("parts")], Either]
+AnyText = Annotated[Annotated[SaidText, Tag("text")] | Annotated[TextParts, Tag("parts")], Either]
 
 
 class Function(Form):
     name: ToolName
-    arguments: CleanText
+    arguments: SaidText
 
 
 class FunctionCall(Form):
@@ -80,9 +80,9 @@ class UserMessage(Form):
 class AssistantMessage(Form):
     role: Literal["assistant"]
     content: (
-        Annotated[Annotated[CleanText, Tag("text")] | Annotated[list[AssistantPart], Tag("parts")], Either] | None
+        Annotated[Annotated[SaidText, Tag("text")] | Annotated[list[AssistantPart], Tag("parts")], Either] | None
     ) = None
-    refusal: CleanText | None = None
+    refusal: SaidText | None = None
     tool_calls: list[FunctionCall] | None = None
     function_call: Nothing = None
     audio: Nothing = None
@@ -99,7 +99,7 @@ AnyMessage = Annotated[SystemMessage | UserMessage | AssistantMessage | ToolMess
 
 class FunctionDefinition(Form):
     name: ToolName
-    description: CleanText | None = None
+    description: SaidText | None = None
     parameters: Schema | None = None
     strict: Flag | None = None
 
@@ -120,7 +120,7 @@ class ChosenTool(Form):
 
 class JsonSchema(Form):
     name: ToolName
-    description: CleanText | None = None
+    description: SaidText | None = None
     schema_: Schema = Field(alias="schema", default_factory=dict)
     strict: Flag | None = None
 

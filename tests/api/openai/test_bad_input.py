@@ -38,6 +38,7 @@ MORE = [
     Bad("B26", 404, {"model": "nobody/gpt-4.1-mini"}, param="model"),
     Bad("B26", 404, {"model": "auto:luckiest"}, param="model"),
     Bad("B28", 400, {"extra_headers": {}}, param="extra_headers"),
+    Bad("B04", 400, {"messages": [{"role": "user", "content": "x" * 1_000_001}]}, param="messages[0].content"),
     Bad("B61", 400, {"stream_options": {"include_usage": True}}, param="stream_options"),
     Bad("B61", 400, {"stream": True, "stream_options": {"include_usage": "yes"}}, param="stream_options.include_usage"),
     Bad("B61", 400, {"stream": True, "n": 2}, param="n"),

@@ -100,7 +100,7 @@ def test_what_is_refused_is_said_and_what_was_typed_stays(home: Path) -> None:
     runtime.run(ring().create(Wish("laptop", (Scope.CHAT,))))
     page.text_input(key="name-api-keys").set_value("Laptop")
     page = press(page, "Make key")
-    assert "There is a key named “Laptop” already." in words(page)
+    assert "There is a key named “laptop” already." in words(page)
     assert page.text_input(key="name-api-keys").value == "Laptop"
     assert token(page) == ""
     page.button_group(key="scopes-api-keys").set_value([])
