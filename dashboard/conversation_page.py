@@ -16,8 +16,9 @@ from conductor_core.store.records import Attachment
 from dashboard import comparison_files, html_page
 from dashboard.components import facts, merging, vote_bar
 from dashboard.components.numbers import size
+from dashboard.components.untrusted import line, table_of
 from dashboard.components.who import name_of, side_name
-from dashboard.html_page import line, lines, markdown
+from dashboard.html_page import lines, markdown
 
 ReadFile = Callable[[str], Attachment | None]
 """A file by its id; None when it is gone."""
@@ -46,7 +47,7 @@ def _conversation(transcript: Transcript, file: ReadFile) -> Iterator[str]:
         for merge in exchange.merges:
             yield from _merge(merge)
         if compared:
-            yield html_page.figures(comparison_files.rows(transcript, exchange))
+            yield table_of(comparison_files.rows(transcript, exchange))
             yield f'<p class="quiet">{line(vote_bar.words(exchange))}</p>\n' if exchange.vote else ""
     yield "</article>\n"
 

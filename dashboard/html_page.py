@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from html import escape
 
-from dashboard.components import untrusted
+from dashboard.components.untrusted import line, revealed
 from dashboard.rendered_markdown import rendered
 
 PIECE = 65_536
@@ -98,14 +98,9 @@ def page(title: str, pieces: Iterable[str]) -> Iterator[str]:
     yield "".join([*together, "</main>\n</body>\n</html>\n"])
 
 
-def line(text: str) -> str:
-    """A title or a name."""
-    return escape(untrusted.isolated(text))
-
-
 def lines(text: str) -> str:
     """A text as it was written."""
-    return escape(untrusted.revealed(text))
+    return escape(revealed(text))
 
 
 def markdown(text: str) -> str:
@@ -118,12 +113,3 @@ def image(name: str, media_type: str, data: bytes, caption: str) -> Iterator[str
     yield f'<figure><img alt="{line(name)}" src="data:{escape(media_type)};base64,'
     yield b64encode(data).decode()
     yield f'"><figcaption class="quiet">{caption}</figcaption></figure>\n'
-
-
-def figures(rows: list[dict[str, str]]) -> str:
-    """Rows that all have the first one's columns; nothing where there are none."""
-    if not rows:
-        return ""
-    head = "".join(f'<th scope="col">{line(name)}</th>' for name in rows[0])
-    body = "".join(f"<tr>{''.join(f'<td>{line(cell)}</td>' for cell in row.values())}</tr>\n" for row in rows)
-    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n"

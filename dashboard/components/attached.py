@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 import streamlit as st
 
@@ -30,7 +29,7 @@ def waiting(page: state.ChatState | state.CompareState) -> None:
 
 
 def _one(file: AttachedFile) -> str:
-    name, address = escape(untrusted.isolated(file.name), quote=True), attached_files.address(file.id)
+    name, address = untrusted.line(file.name), attached_files.address(file.id)
     if file.media_type == TEXT:
         return f'<a href="{address}" download>{name} <small>{size(file.size)}</small></a>'
     picture = f'<img src="{address}" alt="{name}" loading="lazy">'

@@ -93,7 +93,7 @@ def _waterfall(attempts: Sequence[Call], opened: str) -> str:
 
 def _bar(call: Call, begin: float, token: float, end: float, *, opened: bool) -> str:
     look = who.look_of(call.provider)
-    name = escape(untrusted.isolated(f"{who.name_of(call.provider)} {call.model}"))
+    name = untrusted.line(f"{who.name_of(call.provider)} {call.model}")
     failed = " failed" if call.outcome in FAILURES else ""
     words = escape(
         f"{error_words(call.outcome, call.http_status)} · first {numbers.seconds(call.ttft_ms)} · "

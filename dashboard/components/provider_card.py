@@ -137,11 +137,11 @@ def figures_html(provider: str, figures: CardFigures, zone: tzinfo) -> str:
 
 def _html(status: ProviderStatus, figures: str | None) -> str:
     """The whole card in one piece: what is drawn every other second is cheaper so than as a dozen elements."""
-    look, name = who.look_of(status.name), escape(untrusted.isolated(who.name_of(status.name)))
+    look, name = who.look_of(status.name), untrusted.line(who.name_of(status.name))
     mark = f'<span style="color:{look.colour}" aria-hidden="true">{look.mark}</span>'
     who_it_is = f'<span class="who" title="{name}">{mark} <b>{name}</b></span>'
     head = f'<div class="card-head">{who_it_is}{badge(status.state)}</div>'
-    reason = f'<p class="reason">{escape(untrusted.isolated(status.reason))}</p>'
+    reason = f'<p class="reason">{untrusted.line(status.reason)}</p>'
     return head + reason + (figures or f'<p class="reason">{numbers.MISSING} No calls in this range.</p>')
 
 

@@ -55,7 +55,7 @@ def words(answer: Answer) -> str:
 
 def _row(exchange: Exchange, answer: Answer, place: int | None, longest: float) -> str:
     look = look_of(answer.provider)
-    name = untrusted.isolated(name_of(answer.provider))
+    name = untrusted.line(name_of(answer.provider))
     latency = answer.latency_ms or 0.0
     first = min(answer.ttft_ms if answer.ttft_ms is not None else latency, latency)
     track = (
@@ -67,7 +67,7 @@ def _row(exchange: Exchange, answer: Answer, place: int | None, longest: float) 
     return (
         f'<div class="racer{" won" if place == 1 else ""}"><b>{numbers.ordinal(place) if place else ""}</b>'
         f"<span>{escape(exchange.side(answer.lane))} · "
-        f'<span style="color:{look.colour}" aria-hidden="true">{escape(look.mark)}</span> {escape(name)} '
-        f"<small>{escape(untrusted.isolated(answer.model))}</small></span>"
+        f'<span style="color:{look.colour}" aria-hidden="true">{escape(look.mark)}</span> {name} '
+        f"<small>{untrusted.line(answer.model)}</small></span>"
         f'<span class="track" aria-hidden="true">{track}</span><span class="told">{told}</span></div>'
     )

@@ -50,6 +50,20 @@ def plain(text: str) -> str:
     return "\n".join(_plain_line(isolated(line)) for line in text.splitlines())
 
 
+def line(text: str) -> str:
+    """A title or name in HTML, as an element's text or an attribute."""
+    return escape(isolated(text))
+
+
+def table_of(rows: Sequence[Mapping[str, str]]) -> str:
+    """The HTML of rows that all have the first one's columns; nothing where there are none."""
+    if not rows:
+        return ""
+    head = "".join(f'<th scope="col">{line(column)}</th>' for column in rows[0])
+    body = "".join(f"<tr>{''.join(f'<td>{line(cell)}</td>' for cell in row.values())}</tr>\n" for row in rows)
+    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n"
+
+
 def marked(text: str, marks: Sequence[tuple[int, int]]) -> str:
     """One line escaped as `plain` does it, with some places of it in bold."""
     parts, at = [], 0
@@ -106,10 +120,7 @@ def table(rows: Sequence[Mapping[str, str]], name: str) -> None:
     Args:
         name: of the table, for those who hear the page.
     """
-    head = "".join(f'<th scope="col">{_cell(column)}</th>' for column in rows[0])
-    body = "".join(f"<tr>{''.join(f'<td>{_cell(cell)}</td>' for cell in row.values())}</tr>" for row in rows)
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    st.html(f'<div class="table" role="region" tabindex="0" aria-label="{escape(name)}">{table}</div>')
+    st.html(f'<div class="table" role="region" tabindex="0" aria-label="{escape(name)}">{table_of(rows)}</div>')
 
 
 def differences(pieces: Iterable[Piece]) -> None:
@@ -139,10 +150,6 @@ def _marked(piece: Piece) -> str:
         return words
     tag, sign = ("ins", "+") if piece.change is Change.ADDED else ("del", "−")
     return f"<{tag}><b>{sign}</b>{words}</{tag}>"
-
-
-def _cell(text: str) -> str:
-    return escape(isolated(text))
 
 
 def _plain_line(line: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.html_page import PIECE, figures, image, line, page
+from dashboard.html_page import PIECE, image, page
 from tests.files import PNG
 
 
@@ -18,10 +18,8 @@ def test_pieces_are_handed_on_together_and_early() -> None:
 
 
 def test_names_stay_names() -> None:
-    """In a title, a cell and an attribute, and on one line."""
-    assert line('<b>"\n&') == "&lt;b&gt;&quot; &amp;"
-    assert "<td>&lt;b&gt;</td>" in figures([{"A": "<b>"}])
-    assert figures([]) == ""
+    """In the title and in an attribute."""
+    assert "<title>&lt;b&gt;&quot; &amp;</title>" in next(page('<b>"\n&', []))
     assert "".join(image('"x', "image/png", PNG, "")).startswith(
         '<figure><img alt="&quot;x" src="data:image/png;base64,iVBOR'
     )

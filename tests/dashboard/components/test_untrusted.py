@@ -6,7 +6,7 @@ import pytest
 from markdown_it import MarkdownIt
 from streamlit.testing.v1 import AppTest
 
-from dashboard.components.untrusted import isolated, marked, plain
+from dashboard.components.untrusted import isolated, line, marked, plain, table_of
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,13 @@ def test_a_title_keeps_its_direction_to_itself() -> None:
     assert isolated("two\nlines\u200b \U000e0041") == "two lines"
     assert isolated("שלום") == "\u2068שלום\u2069"
     assert isolated("Grüße 日本") == "Grüße 日本"
+
+
+def test_a_name_in_html_stays_a_name() -> None:
+    """In an element, an attribute and a cell, and on one line; where there are no rows there is no table."""
+    assert line('<b>"\n&') == "&lt;b&gt;&quot; &amp;"
+    assert "<td>&lt;b&gt;</td>" in table_of([{"A": "<b>"}])
+    assert table_of([]) == ""
 
 
 def _table() -> None:
