@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from scripts.browser import executable, launch_arguments
 from tests.beside import Beside, upstream_beside
@@ -60,45 +60,55 @@ def simulated(_simulated: Simulated) -> Simulated:
 class Browsing:
     """The system's Chromium and one profile for all tests of a process, so that what pages load is compiled once.
 
-    (A page opened in a fresh profile takes three times the processor.)
+    A page opened in a fresh profile takes three times the processor, and one in a fresh process twice: a page that
+    stays open keeps the process that all others are drawn in.
     """
 
     def __init__(self) -> None:
         self._running = ExitStack()
         self._chromium: Browser | None = None
-        self._profile: BrowserContext | None = None
+        self._staying: Page | None = None
 
     @property
     def chromium(self) -> Browser:
         """Started when it is first wanted."""
         if self._chromium is None:
             playwright = self._running.enter_context(sync_playwright())
-            self._chromium = playwright.chromium.launch(executable_path=executable(), args=launch_arguments())
+            arguments = [*launch_arguments(), "--process-per-site"]
+            self._chromium = playwright.chromium.launch(executable_path=executable(), args=arguments)
             self._running.callback(self._chromium.close)
         return self._chromium
 
     @property
     def profile(self) -> BrowserContext:
         """At 1280 × 800."""
-        if self._profile is None:
-            self._profile = self.chromium.new_context(viewport={"width": 1280, "height": 800})
-        return self._profile
+        return self._page_that_stays().context
 
     def forget(self, origins: Collection[str]) -> None:
-        """Closes every page, and leaves nothing of these sites in the profile but what was compiled."""
+        """Closes every page but the one that stays, and leaves nothing of these sites in the profile."""
+        staying = self._page_that_stays()
         for page in self.profile.pages:
-            page.close()
+            if page is not staying:
+                page.close()
         self.profile.clear_cookies()
         self.profile.clear_permissions()
-        devtools = self.profile.new_cdp_session(self.profile.new_page())
+        devtools = self.profile.new_cdp_session(staying)
         for origin in origins:
             devtools.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "local_storage"})
-        self.profile.pages[0].close()
+        devtools.detach()
+
+    def _page_that_stays(self) -> Page:
+        """An empty one of the site that all servers of the tests are: their ports make no difference."""
+        if self._staying is None:
+            self._staying = self.chromium.new_context(viewport={"width": 1280, "height": 800}).new_page()
+            self._staying.route("**/*", lambda route: route.fulfill(body=""))
+            self._staying.goto("http://127.0.0.1/")
+        return self._staying
 
     def close(self) -> None:
         """Ends it; it is started again when it is wanted again."""
         self._running.close()
-        self._chromium = self._profile = None
+        self._chromium = self._staying = None
 
 
 @pytest.fixture(scope="session")
