@@ -12,6 +12,19 @@ from conductor_core.presets import lanes_of
 from conductor_core.store.records import Preset
 from dashboard import actions, runtime, state
 from dashboard.components import picker
+from dashboard.lanes import resize
+
+
+def taken_in() -> state.CompareState:
+    """The page with what its controls say now, also where it has not been drawn since one was changed."""
+    compare, said = state.compare(), st.session_state
+    compare.lanes = [picker.taken_in(lane, compare.key(index)) for index, lane in enumerate(compare.lanes)]
+    resize(compare.lanes, said.get(compare.control("lanes"), len(compare.lanes)))
+    times = said.get(compare.control(f"times-{compare.most_times}")) or compare.times
+    compare.times = min(times, compare.most_times)
+    compare.in_turn = said.get(compare.control("in-turn"), compare.in_turn)
+    compare.blind = said.get(compare.control("blind"), compare.blind)
+    return compare
 
 
 def parameters_to_all(key: str) -> None:
@@ -32,7 +45,7 @@ def system_prompt_to_all(key: str) -> None:
 
 def move(lane: int, by: int) -> None:
     """Shows a lane one place further left (-1) or right (1)."""
-    compare = _taken_in()
+    compare = taken_in()
     order = list(compare.order)
     at = order.index(lane)
     to = at + by
@@ -78,7 +91,7 @@ def save_preset(key: str) -> None:
     Args:
         key: the widget that holds the name.
     """
-    compare = _taken_in()
+    compare = taken_in()
     presets = runtime.get_conductor().presets
     try:
         runtime.run(presets.save(st.session_state[key] or "", compare.lanes, in_turn=compare.in_turn))
@@ -124,13 +137,6 @@ def merge(comparison_id: str, turn: int, kind: MergeKind, key: str) -> None:
 
 
 def _to_all(changes: dict[str, Any]) -> None:
-    compare = _taken_in()
+    compare = taken_in()
     compare.lanes = [lane.model_copy(update=changes) for lane in compare.lanes]
     compare.revision += 1
-
-
-def _taken_in() -> state.CompareState:
-    """The page with what was typed into its pickers, before other widgets take their places."""
-    compare = state.compare()
-    compare.lanes = [picker.taken_in(lane, compare.key(index)) for index, lane in enumerate(compare.lanes)]
-    return compare

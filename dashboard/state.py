@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import streamlit as st
 
 from conductor_core.attachments import File
+from conductor_core.conversations import MOST_LANES
 from conductor_core.kinds import CheckKind
 from conductor_core.metrics.figures import Filter, Overview
 from conductor_core.metrics.span import Range
@@ -85,6 +86,11 @@ class ChatState:
     held: Held | None = None
     files: list[File] = field(default_factory=list)
 
+    @property
+    def key(self) -> str:
+        """Of the widgets that set up who answers."""
+        return f"chat-{self.conversation_id}"
+
 
 @dataclass(slots=True)
 class CompareState:
@@ -123,9 +129,18 @@ class CompareState:
         times = 1 if self.comparison_id else self.times
         return [lane for lane in self.lanes for _ in range(times)]
 
+    @property
+    def most_times(self) -> int:
+        """How often each lane may be asked at most."""
+        return MOST_LANES // max(1, len(self.lanes))
+
     def key(self, lane: int) -> str:
         """Of the widgets that set a lane up."""
         return f"{self.comparison_id}-{self.revision}-{lane}"
+
+    def control(self, name: str) -> str:
+        """The key of a widget that says how all lanes are asked."""
+        return f"{name}-{self.comparison_id}-{self.revision}"
 
     @property
     def order(self) -> list[int]:

@@ -16,7 +16,7 @@ history.sidebar("chat", chat.conversation_id, "New chat", actions.open_conversat
 
 with st.container(key="chat-head", horizontal=True, vertical_alignment="center"):
     st.header("Chat", anchor=False)
-    chat.setup = pick(chat.setup, f"chat-{chat.conversation_id}")
+    chat.setup = pick(chat.setup, chat.key)
     if transcript:
         menu(transcript)
 

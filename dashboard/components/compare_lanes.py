@@ -30,6 +30,7 @@ from dashboard.components.answer_choices import choices
 from dashboard.components.browser import copy_button
 from dashboard.components.conversation_menu import menu
 from dashboard.components.who import hidden, show, side_name
+from dashboard.lanes import first_lanes
 
 LANE_HEIGHT = 340
 
@@ -39,7 +40,7 @@ def opened(compare: state.CompareState) -> Transcript | None:
     wanted = st.query_params.get("cmp") or compare.comparison_id
     if wanted and (wanted != compare.comparison_id or "cmp" not in st.query_params):
         actions.open_comparison(wanted)
-    compare.lanes = compare.lanes or lane_setups.first_lanes()
+    compare.lanes = compare.lanes or first_lanes()
     if not compare.comparison_id:
         return None
     try:
@@ -52,10 +53,11 @@ def opened(compare: state.CompareState) -> Transcript | None:
 
 def head(compare: state.CompareState, transcript: Transcript | None) -> None:
     """What stands beside the page's name: the comparison's menu or how many lanes there are, and how they are asked."""
+    compare_actions.taken_in()  # some of it is drawn before the control that says it
     if transcript:
         menu(transcript)
     else:
-        lane_setups.choose_count(compare.lanes, str(compare.revision))
+        lane_setups.choose_count(compare.lanes, compare.control("lanes"))
     lane_setups.choose_run(compare)
     presets.draw(compare)
     choose_blind(compare, transcript)
@@ -68,7 +70,7 @@ def choose_blind(compare: state.CompareState, transcript: Transcript | None) -> 
     compare.blind = st.toggle(
         "Blind",
         compare.blind,
-        key=f"blind-{compare.comparison_id}-{hidden}",
+        key=compare.control("hidden" if hidden else "blind"),
         disabled=hidden,
         help="Names, times and costs are hidden and the sides shuffled until you vote.",
     )

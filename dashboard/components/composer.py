@@ -10,8 +10,17 @@ import streamlit as st
 from conductor_core.answers import Transcript
 from conductor_core.attachments import File
 from conductor_core.models import MAX_CHARACTERS
-from dashboard import actions, runtime, state
-from dashboard.components import attached, expectation_line, keyboard, message_box, outlook_line, templates, untrusted
+from dashboard import actions, compare_actions, runtime, state
+from dashboard.components import (
+    attached,
+    expectation_line,
+    keyboard,
+    message_box,
+    outlook_line,
+    picker,
+    templates,
+    untrusted,
+)
 from dashboard.components.browser import listen_to_keys
 
 
@@ -68,11 +77,14 @@ def compare(compare: state.CompareState, transcript: Transcript | None) -> None:
 
 def _send(form: str, end: str | None) -> None:
     text, files = _written(actions.PROMPT_KEY)
+    chat = state.chat()
+    chat.setup = picker.taken_in(chat.setup, chat.key)
     actions.send(text, form, after=end, files=files)
 
 
 def _send_to_all(form: str) -> None:
     text, files = _written(actions.PROMPT_FOR_ALL_KEY)
+    compare_actions.taken_in()
     actions.send_to_all(text, form, files=files)
 
 

@@ -8,31 +8,18 @@ from typing import Any
 import streamlit as st
 
 from conductor_core.conversations import MOST_LANES
-from conductor_core.models import Provider
 from conductor_core.turns import LaneSetup
-from dashboard import actions, compare_actions, runtime, state
+from dashboard import actions, compare_actions, state
 from dashboard.components import untrusted
 from dashboard.components.picker import pick
+from dashboard.lanes import resize
 
-FIRST_LANES = 4
 PER_ROW = 4
-FIRST_TEMPERATURES = (0.2, 1.0, 0.6, 1.4)
-"""With one provider only, the lanes differ by temperature, so that there is something to compare."""
 LEFT, RIGHT, FOCUS, ALL = "Move left", "Move right", "Show alone", "Show all lanes"
-AT_ONCE, IN_TURN = "All at once", "One after another"
-
-
-def first_lanes() -> list[LaneSetup]:
-    """Up to four configured providers, the local one last; alone it gets two lanes of different temperatures."""
-    names = [provider.name for provider in runtime.get_conductor().providers.available()][:FIRST_LANES]
-    if len(names) >= 2:
-        return [LaneSetup(provider=name) for name in names]
-    name = names[0] if names else Provider.LOCAL
-    return [LaneSetup(provider=name, temperature=temperature) for temperature in FIRST_TEMPERATURES[:2]]
 
 
 def choose_count(lanes: list[LaneSetup], key: str, counts: Sequence[int] = tuple(range(2, MOST_LANES + 1))) -> None:
-    """How many lanes there are; one that is added differs from the others.
+    """How many lanes there are.
 
     The style sheet shows the word for the chosen number only.
     """
@@ -42,38 +29,32 @@ def choose_count(lanes: list[LaneSetup], key: str, counts: Sequence[int] = tuple
         default=max(counts[0], len(lanes)),
         required=True,
         format_func=lambda number: f"**{number}** lane{'' if number == 1 else 's'}",
-        key=f"lanes-{key}",
+        key=key,
         label_visibility="collapsed",
     )
-    while len(lanes) < count:
-        lanes.append(_another(lanes))
-    del lanes[count:]
+    resize(lanes, count)
 
 
 def choose_run(compare: state.CompareState) -> None:
     """Whether the lanes are asked at once or in turn, and how often each; what is chosen stands on the button."""
-    most = MOST_LANES // max(1, len(compare.lanes))
-    how, often = f"in-turn-{compare.comparison_id}-{compare.revision}", f"times-{most}-{compare.revision}"
-    # As they were just chosen: the button is drawn before them.
-    compare.in_turn = st.session_state.get(how, IN_TURN if compare.in_turn else AT_ONCE) == IN_TURN
-    compare.times = min(st.session_state.get(often) or compare.times, most)
     with st.popover(untrusted.plain(_run_words(compare)), key="run", type="tertiary", icon=":material/play_circle:"):
         st.radio(
             "Ask the lanes",
-            [AT_ONCE, IN_TURN],
+            [False, True],
             index=int(compare.in_turn),
-            key=how,
+            format_func=lambda in_turn: "One after another" if in_turn else "All at once",
+            key=compare.control("in-turn"),
             captions=["For a race.", "For a weak machine: each has all of it to itself."],
         )
-        if compare.comparison_id or most == 1:
+        if compare.comparison_id or compare.most_times == 1:
             return
         st.segmented_control(
             "Ask each lane",
-            list(range(1, most + 1)),
+            list(range(1, compare.most_times + 1)),
             default=compare.times,
             required=True,
             format_func=lambda times: "once" if times == 1 else f"{times} times",
-            key=often,
+            key=compare.control(f"times-{compare.most_times}"),
             help="The same prompt again and again shows how far a model's answers differ.",
         )
 
@@ -161,12 +142,3 @@ def _menu(compare: state.CompareState, index: int, key: str) -> None:
 def _run_words(compare: state.CompareState) -> str:
     words = "In turn" if compare.in_turn else "At once"
     return f"{words}, {compare.times} times each" if compare.times > 1 and not compare.comparison_id else words
-
-
-def _another(lanes: list[LaneSetup]) -> LaneSetup:
-    used = {lane.provider for lane in lanes}
-    names = [provider.name for provider in runtime.get_conductor().providers.available()]
-    unused = next((name for name in names if name not in used), None)
-    if unused:
-        return LaneSetup(provider=unused)
-    return lanes[0].model_copy(update={"temperature": FIRST_TEMPERATURES[len(lanes) % len(FIRST_TEMPERATURES)]})

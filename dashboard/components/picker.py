@@ -39,7 +39,13 @@ def taken_in(setup: LaneSetup, key: str) -> LaneSetup:
     """A setup with what its picker says now, also where the page has not been drawn since."""
     if f"system-{key}" not in st.session_state:  # it is not on the page
         return setup
-    return setup.model_copy(update=parameters(key) | {"system": system_prompt(key)})
+    provider, model = st.session_state[f"provider-{key}"], setup.model
+    if provider != setup.provider:
+        model = None
+    elif provider != Provider.AUTO:
+        model = st.session_state[f"model-{key}-{provider}"]
+    chosen = {"provider": provider, "model": model, "system": system_prompt(key)}
+    return setup.model_copy(update=parameters(key) | chosen)
 
 
 def parameters(key: str) -> dict[str, Any]:

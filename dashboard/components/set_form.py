@@ -12,6 +12,7 @@ from conductor_core.prompt_sets.setup import LEAST_BUDGET, MOST_AT_ONCE, MOST_BU
 from dashboard import actions, runtime, set_actions, state
 from dashboard.components import expectation_line, lane_setups, numbers, set_deletion, untrusted
 from dashboard.components.picker import pick
+from dashboard.lanes import first_lanes
 
 PREVIEWED = 6
 PROBLEMS_SHOWN = 12
@@ -45,14 +46,14 @@ def notice(sets: state.SetsState) -> None:
 
 def draw(sets: state.SetsState) -> None:
     """The form, step by step: lanes and costs come once there are prompts."""
-    sets.lanes = sets.lanes or lane_setups.first_lanes()
+    sets.lanes = sets.lanes or first_lanes()
     rows = _saved_rows(sets) if sets.saved_set else _read_rows(sets)
     if not rows:
         return
     judged = sum(row.check is CheckKind.JUDGE for row in rows)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown("**Lanes**", width="content")
-        lane_setups.choose_count(sets.lanes, "set", (1, 2, 3, 4))
+        lane_setups.choose_count(sets.lanes, "lanes-set", (1, 2, 3, 4))
     lane_setups.plain_setups(sets.lanes, "set", narrow=sets.narrow)
     if judged:
         _judge(sets, judged)

@@ -250,6 +250,18 @@ def test_provider_model_and_parameters_go_into_the_request(install: Install, ups
     assert [message["content"] for message in upstream.requests[-1].body["messages"]][1::2] == ["First", "Second"]
 
 
+def test_what_is_chosen_counts_for_a_message_sent_in_the_same_breath(install: Install, upstream: Upstream) -> None:
+    """Before the page was drawn again, as when somebody is faster than it."""
+    install(upstream)
+    page = opened("chat")
+    provider(page).select("openai").run()
+    provider(page).select("anthropic")
+    page.slider[0].set_value(0.3)
+    ask(page, "Hello")
+    [asked] = [request for request in upstream.requests if request.body]
+    assert (asked.path, asked.body["model"], asked.body["temperature"]) == ("/v1/messages", "claude-haiku-4-5", 0.3)
+
+
 def test_changing_the_provider_forgets_the_model_of_the_last(install: Install, upstream: Upstream) -> None:
     """A model of one vendor never reaches another."""
     install(upstream)

@@ -31,9 +31,7 @@ def ask(page: AppTest, text: str) -> AppTest:
 
 def comparing(*lanes: LaneSetup) -> AppTest:
     """The page with these lanes set up."""
-    page = opened("compare")
-    compare_state(page).lanes = list(lanes)
-    return page
+    return opened("compare", CompareState(lanes=list(lanes)))
 
 
 def lane(words: str = "any", provider: str = "openai", **setup: object) -> LaneSetup:

@@ -69,6 +69,20 @@ def test_it_stays_hidden_in_another_tab_and_after_a_restart(install: Install, up
     assert [exchange.hidden for exchange in transcript.exchanges] == [True, True]
 
 
+def test_what_is_chosen_counts_for_a_prompt_sent_in_the_same_breath(install: Install, upstream: Upstream) -> None:
+    """Blind, in turn, three lanes instead of two, one of them another's: nobody waits until the page is drawn again."""
+    install(upstream)
+    page = comparing(*two(), blind=False)
+    page.toggle[0].set_value(True)
+    page.radio[0].set_value(True)
+    page.segmented_control[0].set_value(3)
+    page.selectbox(key="provider-None-0-1").select("openai")
+    page = ask(page, "Hello", BOX)
+    [exchange] = runtime.get_conductor().conversations.transcript(conversation_of(page)).exchanges
+    assert (exchange.hidden, exchange.in_turn) == (True, True)
+    assert [answer.setup["provider"] for answer in exchange.answers] == ["openai", "openai", "anthropic"]
+
+
 def test_chat_does_not_tell_either(install: Install, upstream: Upstream) -> None:
     """Opened there by its address, a blind comparison is not shown, and it is said where it is."""
     install(upstream)

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from conductor_core.kinds import LaneState
 from conductor_core.turns import LaneSetup
 from dashboard import runtime
-from dashboard.components.lane_setups import ALL, FOCUS, IN_TURN, LEFT, RIGHT
+from dashboard.components.lane_setups import ALL, FOCUS, LEFT, RIGHT
 from dashboard.components.presets import DELETE, RENAME
 from dashboard.state import CompareState
 from tests.dashboard.app_pages.pages import (
@@ -54,10 +54,9 @@ def who(page: AppTest) -> list[str]:
 def test_up_to_eight_lanes(install: Install, upstream: Upstream) -> None:
     """All of them answer one prompt; the count offers no more."""
     install(upstream)
-    page = opened("compare")
+    page = set_up(*[lane("any words 1")] * 7)
     assert page.segmented_control[0].options == [f"**{number}** lanes" for number in range(2, 9)]
     page.segmented_control[0].set_value(8).run()
-    compare_state(page).lanes = [lane("any words 1")] * 8
     page = ask(checked(page, "compare"), "Hello")
     assert len(tables(page)[0]) == 8
     assert race(page).count("racer") == 8
@@ -143,7 +142,7 @@ def test_lanes_are_asked_one_after_another(install: Install, upstream: Upstream)
     """The page says so while they wait, and the next tab knows it."""
     install(upstream)
     page = set_up(lane("any silent"), lane("any words 1", "anthropic"))
-    page.radio[0].set_value(IN_TURN).run()
+    page.radio[0].set_value(True).run()
     assert "one after another" in words(page)
     page = send(page, "Hello", BOX)
     assert "Waiting for its turn …" in words(page)
@@ -190,10 +189,8 @@ def test_the_race_tells_who_was_first(install: Install, upstream: Upstream) -> N
 def test_nothing_of_the_race_is_told_before_a_blind_vote(install: Install, upstream: Upstream) -> None:
     """Nor who stands alone: the address names the side, not the lane."""
     install(upstream)
-    page = opened("compare")
-    compare_state(page).lanes = [lane("gpt-4.1-mini"), lane("claude-haiku-4-5", "anthropic")]
-    compare_state(page).blind = True
-    page = send(page, "Hello", BOX)
+    lanes = [lane("gpt-4.1-mini"), lane("claude-haiku-4-5", "anthropic")]
+    page = send(opened("compare", CompareState(lanes=lanes, blind=True)), "Hello", BOX)
     assert race(page) == ""
     page = answered(page)
     assert race(page) == ""
@@ -210,7 +207,7 @@ def test_a_preset_is_kept_begun_with_renamed_and_deleted(install: Install, upstr
     install(upstream)
     page = set_up(lane("any words 1", temperature=0.3), lane("any words 2", "anthropic", system="Brief."))
     kept = list(compare_state(page).lanes)
-    page.radio[0].set_value(IN_TURN).run()
+    page.radio[0].set_value(True).run()
     keyed(page.text_input, "preset-name-")[0].set_value("**Two** of them")
     keyed(page.button, "FormSubmitter:save-preset")[0].click().run()
     assert keyed(page.text_input, "preset-name-")[0].value == ""
@@ -249,7 +246,7 @@ def test_a_stopped_lane_that_never_had_its_turn_can_have_it_later(install: Insta
     """Retry asks it alone."""
     conductor = install(upstream)
     page = set_up(lane("any silent"), LaneSetup(provider="auto"))
-    page.radio[0].set_value(IN_TURN).run()
+    page.radio[0].set_value(True).run()
     page = send(page, "Hello", BOX)
     page.button(key="stop").click().run()
     page = answered(page)
