@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 
 from conductor_core.bridge import Bridge
 from conductor_core.conductor import Conductor
@@ -14,6 +16,14 @@ from tests.beside import upstream_beside
 from tests.dashboard.app_pages.pages import Install
 from tests.installation import KEY, environment_for, give_database
 from tests.upstream import Upstream
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _packages_are_read_once() -> Iterator[None]:
+    """Streamlit looks for components in every installed package whenever a page of a test begins: half of its time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
 
 
 @pytest.fixture
