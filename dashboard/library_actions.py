@@ -30,11 +30,15 @@ def close(due: Callable[[], None] | None = None) -> None:
 
 
 def take_up() -> None:
-    """Does what the dialog that was just closed left to the page, before anything of it is drawn."""
+    """Does what the dialog that was just closed left to the page, before anything of it is drawn.
+
+    The names of the personas are read here, once for all pickers of the page.
+    """
     asked = state.library()
     due, asked.due = asked.due, None
     if due:
         due()
+    asked.personas = {title.id: title.name for title in runtime.get_conductor().library.titles(Keepsake.PERSONA)}
 
 
 def browse(chosen: str | None = None) -> None:

@@ -210,6 +210,7 @@ class LibraryState:
         opened: counts dialogs and forms, so that each begins with what it is for.
         chosen: the template that is to be used.
         due: what the page does first once the dialog is closed: the dialog can't change what is outside of it.
+        personas: the names of all personas by their ids, as they were when the page's run began.
     """
 
     place: str = ""
@@ -219,6 +220,7 @@ class LibraryState:
     opened: int = 0
     chosen: str | None = None
     due: Callable[[], None] | None = None
+    personas: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

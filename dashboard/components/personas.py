@@ -14,7 +14,8 @@ def system_prompt(system: str | None, key: str) -> None:
     """The system prompt of a picker, below the personas there are; the one it is word for word is named."""
     written, chosen = f"system-{key}", f"persona-{key}"
     st.session_state.setdefault(written, system or "")
-    names, same = _known(str(st.session_state[written] or "").strip())
+    names = state.library().personas
+    same = _persona_of(str(st.session_state[written] or "").strip())
     if names:
         if st.session_state.get(chosen) != same:
             st.session_state[chosen] = same
@@ -54,11 +55,11 @@ def ask(key: str) -> None:
         asked.place = ""
 
 
-def _known(system: str) -> tuple[dict[str, str], str | None]:
-    """The names of all personas by their ids, and the one that has these very words."""
-    found = runtime.get_conductor().library
-    names = {title.id: title.name for title in found.titles(Keepsake.PERSONA)}
-    return names, found.of_text(Keepsake.PERSONA, system) if names and system else None
+def _persona_of(system: str) -> str | None:
+    """The persona among those of this run that has these very words."""
+    names = state.library().personas
+    found = runtime.get_conductor().library.of_text(Keepsake.PERSONA, system) if names and system else None
+    return found if found in names else None
 
 
 def _choose(key: str) -> None:

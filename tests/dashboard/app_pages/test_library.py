@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 from streamlit.testing.v1 import AppTest
 
 from conductor_core.kinds import Keepsake
@@ -143,6 +144,26 @@ def test_each_lane_has_a_persona_of_its_own(install: Install, upstream: Upstream
     assert [setup.system for setup in compare_state(page).lanes] == ["", PIRATE]
     bodies = [request.body for request in upstream.requests if request.body]
     assert sorted(str(body.get("system", "")) for body in bodies) == ["", PIRATE]
+
+
+def test_the_names_are_read_once_for_all_lanes(install: Install) -> None:
+    """Not by each picker; another tab's persona is there at the next run."""
+    install()
+    page = opened("compare", CompareState(lanes=[lane("any words 1"), lane("any words 2")]))
+    kept(Keepsake.PERSONA, "Pirate", PIRATE)
+    reads: list[str] = []
+
+    @event.listens_for(Engine, "before_cursor_execute")
+    def _noted(_c: object, _cursor: object, text: str, *_: object) -> None:
+        if text.startswith("SELECT library.id, library.name"):
+            reads.append(text)
+
+    try:
+        page.run()
+    finally:
+        event.remove(Engine, "before_cursor_execute", _noted)
+    assert [box.options for box in personas(page)] == [["Pirate"], ["Pirate"]]
+    assert len(reads) == 1
 
 
 def test_a_template_is_kept_filled_in_and_put_into_the_box(install: Install) -> None:
