@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from html.parser import HTMLParser
 
 import pytest
@@ -10,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dashboard.rendered_markdown import rendered
+from tests.clock import processor_seconds
 from tests.dashboard.components.test_safe_markdown import PIECES
 
 ELEMENTS = {
@@ -126,11 +126,6 @@ def test_what_is_too_long_is_there_as_it_was_written() -> None:
 )  # fmt: skip
 def test_time_grows_no_faster_than_the_text(hostile: str) -> None:
     """Four times a hostile text takes about four times as long, in time of the processor."""
-    part, whole = (min(_seconds(text) for _ in range(2)) for text in (hostile[: len(hostile) // 4], hostile))
+    part = min(processor_seconds(lambda: rendered(hostile[: len(hostile) // 4])) for _ in range(2))
+    whole = min(processor_seconds(lambda: rendered(hostile)) for _ in range(2))
     assert whole < 4 * part * 3 + 0.3
-
-
-def _seconds(text: str) -> float:
-    started = time.thread_time()
-    rendered(text)
-    return time.thread_time() - started

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -10,6 +9,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from dashboard.components.safe_markdown import LONGEST_CODE, LONGEST_TEXT, MOST_ROWS, safe_markdown
+from tests.clock import processor_seconds
 
 IMAGE = "![alt](http://e.example/a.png?d=secret)"
 
@@ -198,15 +198,9 @@ def test_ten_thousand_levels_are_a_dozen() -> None:
 )  # fmt: skip
 def test_time_grows_no_faster_than_the_text(hostile: str) -> None:
     """Twice a hostile text takes about twice as long: a ratio of two runs, with room for a busy machine."""
-    half = min(_seconds(hostile[: len(hostile) // 4]) for _ in range(3))
-    whole = min(_seconds(hostile) for _ in range(3))
+    half = min(processor_seconds(lambda: safe_markdown(hostile[: len(hostile) // 4])) for _ in range(3))
+    whole = min(processor_seconds(lambda: safe_markdown(hostile)) for _ in range(3))
     assert whole < 4 * half * 3 + 0.05
-
-
-def _seconds(text: str) -> float:
-    started = time.thread_time()  # of a processor, not of the clock: others may have the machine
-    safe_markdown(text)
-    return time.thread_time() - started
 
 
 def test_a_diagram_stays_its_source() -> None:
