@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import streamlit as st
@@ -27,24 +28,11 @@ from dashboard.components.browser import listen_to_keys
 def chat(chat: state.ChatState, transcript: Transcript | None) -> None:
     """The message box of the Chat page; what is written goes below what is shown."""
     end = transcript.end if transcript else None
+    edited = chat.held.instead_of if chat.held else ""
     with st.bottom, st.container(key="composer"):
-        _notice(chat)
-        attached.waiting(chat)
-        edited = chat.held.instead_of if chat.held else ""
-        _key_warning(chat, actions.PROMPT_KEY, partial(actions.send, after=end, instead_of=edited))
-        with st.container(key="composer-line", horizontal=True, gap="small", vertical_alignment="center"):
-            with st.container(key="box-lines", gap=None):
-                listen_to_keys()
-                outlook_line.draw(chat, transcript)
-            templates.button(actions.PROMPT_KEY)
-        st.chat_input(
-            message_box.CHAT,
-            key=actions.PROMPT_KEY,
-            max_chars=MAX_CHARACTERS,
-            accept_file="multiple",
-            on_submit=_send,
-            args=(actions.new_form(), end),
-        )
+        with _above_the_box(chat, actions.PROMPT_KEY, partial(actions.send, after=end, instead_of=edited)):
+            outlook_line.draw(chat, transcript)
+        _box(message_box.CHAT, actions.PROMPT_KEY, partial(_send, actions.new_form(), end))
         _stop(chat.conversation_id, "Stop")
     templates.ask(actions.PROMPT_KEY, chat.box, partial(actions.send, form=actions.new_form(), after=end))
 
@@ -52,27 +40,31 @@ def chat(chat: state.ChatState, transcript: Transcript | None) -> None:
 def compare(compare: state.CompareState, transcript: Transcript | None) -> None:
     """The message box of the Compare page: one prompt for all lanes. Before a blind vote it tells nothing of them."""
     with st.bottom, st.container(key="composer"):
-        _notice(compare)
-        attached.waiting(compare)
-        _key_warning(compare, actions.PROMPT_FOR_ALL_KEY, actions.send_to_all)
-        with st.container(key="composer-line", horizontal=True, gap="small", vertical_alignment="center"):
-            with st.container(key="box-lines", gap=None):
-                listen_to_keys()
-                message_box.of_compare(compare, transcript)
-                if not (transcript and transcript.hidden):
-                    expectation_line.draw(compare)
-            templates.button(actions.PROMPT_FOR_ALL_KEY)
-        st.chat_input(
-            message_box.COMPARE,
-            key=actions.PROMPT_FOR_ALL_KEY,
-            max_chars=MAX_CHARACTERS,
-            accept_file="multiple",
-            on_submit=_send_to_all,
-            args=(actions.new_form(),),
-        )
+        with _above_the_box(compare, actions.PROMPT_FOR_ALL_KEY, actions.send_to_all):
+            message_box.of_compare(compare, transcript)
+            if not (transcript and transcript.hidden):
+                expectation_line.draw(compare)
+        _box(message_box.COMPARE, actions.PROMPT_FOR_ALL_KEY, partial(_send_to_all, actions.new_form()))
         _stop(compare.comparison_id, "Stop all")
     send = partial(actions.send_to_all, form=actions.new_form())
     templates.ask(actions.PROMPT_FOR_ALL_KEY, compare.box, send)
+
+
+@contextmanager
+def _above_the_box(page: state.ChatState | state.CompareState, key: str, send: Callable[..., None]) -> Iterator[None]:
+    """What there is to say before the box, and the lines that the block draws with the templates beside them."""
+    _notice(page)
+    attached.waiting(page)
+    _key_warning(page, key, send)
+    with st.container(key="composer-line", horizontal=True, gap="small", vertical_alignment="center"):
+        with st.container(key="box-lines", gap=None):
+            listen_to_keys()
+            yield
+        templates.button(key)
+
+
+def _box(label: str, key: str, send: Callable[[], None]) -> None:
+    st.chat_input(label, key=key, max_chars=MAX_CHARACTERS, accept_file="multiple", on_submit=send)
 
 
 def _send(form: str, end: str | None) -> None:

@@ -27,7 +27,7 @@ def sidebar(kind: str, opened: str | None, new: str, on_open: OnOpen) -> None:
             icon=":material/add:",
             key=f"new-{kind}",
             width="stretch",
-            help="Ctrl + Shift + O",
+            help=keyboard.spelled(keyboard.NEW),
             shortcut=keyboard.NEW,
             on_click=on_open,
             args=(None,),
@@ -55,7 +55,7 @@ def _search(kind: str) -> str:
     typed = st.text_input(
         "Search titles and messages",
         key=f"search-{kind}",
-        placeholder="Search (Ctrl + K)",
+        placeholder=f"Search ({keyboard.spelled(keyboard.SEARCH)})",
         label_visibility="collapsed",
         icon=":material/search:",
         type="search",

@@ -8,11 +8,15 @@ from dataclasses import asdict
 from conductor_core.answers import Transcript
 from conductor_core.models import MAX_CHARACTERS
 from dashboard import state
+from dashboard.components import keyboard
 from dashboard.components.browser import component
 
 CHAT, COMPARE = "Message", "One prompt for all lanes"
 """What stands in the empty boxes, and names them to those who hear the page."""
-HINT = "Enter sends, Shift + Enter begins a line, ↑ in the empty box brings back the prompt before"
+HINT = (
+    f"{keyboard.SEND} sends, {keyboard.spelled(keyboard.LINE)} begins a line, "
+    f"{keyboard.EARLIER} in the empty box brings back the prompt before"
+)
 RECALLED_CHARACTERS = 20_000
 """So much of the latest prompts is brought along on every drawing; the last prompt in any case."""
 

@@ -24,7 +24,7 @@ def button(place: str) -> None:
         key="templates",
         icon=":material/text_snippet:",
         type="tertiary",
-        help="Prompts kept under a name, with places to fill in (Ctrl + Shift + L)",
+        help=f"Prompts kept under a name, with places to fill in ({keyboard.spelled(keyboard.TEMPLATES)})",
         shortcut=keyboard.TEMPLATES,
         on_click=library_actions.open_at,
         args=(place,),
