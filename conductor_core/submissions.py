@@ -44,7 +44,13 @@ class Submissions(Generic[T]):
         self._monotonic = monotonic
         self._begun: dict[str, _Begun[T]] = {}
 
-    async def once(self, key: str, begin: Callable[[], Coroutine[Any, Any, T]], what: bytes = b"") -> T:
+    async def once(
+        self,
+        key: str,
+        begin: Callable[[], Coroutine[Any, Any, T]],
+        what: bytes = b"",
+        again: Callable[[], None] | None = None,
+    ) -> T:
         """What `begin` returns, or returned for the same key in the last minutes, even while it is still at work.
 
         A beginning that failed is forgotten: the next submission tries again. One that is waited for by nobody any
@@ -52,16 +58,19 @@ class Submissions(Generic[T]):
 
         Args:
             what: is submitted; something else under the same key is refused.
+            again: is called before a repetition begins to wait.
 
         Raises:
             AnotherSubmission: the key was used for something else.
-            Whatever `begin` does.
+            Whatever `begin` or `again` does.
         """
         self._forget_old()
         known = self._begun.get(key)
         if known:
             if known.what != what:
                 raise AnotherSubmission
+            if again:
+                again()
             self.deduplicated += 1
             return await asyncio.shield(known.task)
         task = asyncio.get_running_loop().create_task(begin())

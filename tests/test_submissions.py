@@ -43,6 +43,21 @@ async def test_the_second_gets_what_the_first_began() -> None:
     assert (work.begun, submissions.deduplicated) == (1, 2)
 
 
+async def test_a_repetition_may_be_refused() -> None:
+    """Before it waits; the first one goes on."""
+    work, submissions = Work(), Submissions[int]()
+
+    def refuse() -> None:
+        raise InvalidRequest("Not again.")
+
+    first = asyncio.create_task(submissions.once("key", work, again=refuse))
+    await asyncio.sleep(0)
+    with pytest.raises(InvalidRequest, match="Not again"):
+        await submissions.once("key", work, again=refuse)
+    work.let.set()
+    assert (await first, submissions.deduplicated) == (1, 0)
+
+
 async def test_another_key_is_another_submission() -> None:
     """Nothing is guessed from what was submitted."""
     work, submissions = Work(), Submissions[int]()

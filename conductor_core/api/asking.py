@@ -47,6 +47,18 @@ class Asking:
         assert self._asked is not None, "nothing was asked yet"
         return self._asked
 
+    def admit(self) -> None:
+        """Takes it from what its key may do. Asked before this was done, it does so itself.
+
+        Raises:
+            LimitReached, StoreError.
+        """
+        stuck = conductor_of(self._http).store.writer.stuck
+        if stuck:
+            raise StoreError(f"Nothing is asked while answers can't be saved. {stuck}")
+        self._admission = admit(self._http, estimate_tokens(self._prompt.characters))
+        self.visit.admission = None  # settled here, since an answer may go on without its client
+
     async def complete(self) -> Completion:
         """The whole answer, once its row is committed. The answer's headers then have its facts.
 
@@ -113,14 +125,10 @@ class Asking:
         return {name: value for name, value in found.items() if value.isascii() and value.isprintable()}
 
     def _begin(self) -> Request:
-        conductor = conductor_of(self._http)
-        stuck = conductor.store.writer.stuck
-        if stuck:
-            raise StoreError(f"Nothing is asked while answers can't be saved. {stuck}")
-        self._admission = admit(self._http, estimate_tokens(self._prompt.characters))
-        self.visit.admission = None  # settled here, since an answer may go on without its client
+        if self._admission is None:
+            self.admit()
         assert self.visit.key is not None, "a key was let in"
-        self._asked = conductor.gateway.begin(
+        self._asked = conductor_of(self._http).gateway.begin(
             self._provider,
             self._prompt,
             source=Source.API,

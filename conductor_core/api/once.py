@@ -7,7 +7,7 @@ are kept, in memory and for five minutes.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -55,26 +55,36 @@ async def once(
 ) -> Response:
     """The answer under a key. It is finished and kept even when its client goes meanwhile.
 
+    A repetition counts against the limits of its API key like any request, and from when it comes: one that waits for
+    the first one's answer is a request that runs.
+
     Args:
         value: what was asked; the address counts as part of it.
         whole: asks, and makes the body of the answer.
 
     Raises:
         AnotherSubmission: the key was used for something else.
+        LimitReached: names the limit.
         Whatever `whole` does.
     """
     visit = asking.visit
     assert visit.key is not None, "a key was let in"
-    first = False
+    repeated = False
 
-    async def ask() -> Kept:
-        nonlocal first
-        first = True
+    def ask() -> Coroutine[Any, Any, Kept]:
+        asking.admit()  # now, or a repetition could take its place
+        return answered()
+
+    async def answered() -> Kept:
         return Kept(await whole(), asking.facts(whole=True))
 
-    said = orjson.dumps([request.scope["path"], value], option=orjson.OPT_SORT_KEYS)
-    kept = await conductor_of(request).submissions.once(f"{visit.key.id} {key}", ask, sha256(said).digest())
-    if not first:
+    def again() -> None:
+        nonlocal repeated
+        repeated = True
         admit(request, 0)
+
+    said = orjson.dumps([request.scope["path"], value], option=orjson.OPT_SORT_KEYS)
+    kept = await conductor_of(request).submissions.once(f"{visit.key.id} {key}", ask, sha256(said).digest(), again)
+    if repeated:
         visit.tell({**kept.headers, "x-conductor-replayed": "true"})
     return Response(kept.body, media_type="application/json")

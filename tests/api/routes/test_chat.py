@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from conductor_core.ids import new_id
+from conductor_core.keys.key import Scope, Wish
 from conductor_core.kinds import Outcome, Source
 from conductor_core.models import ChatResponse
 from tests.api.door import HELLO, Open, events, opened
@@ -165,6 +167,35 @@ async def test_an_answer_under_a_key_outlives_its_client(door: Open) -> None:
     assert len(door.upstream.requests) == 1
     [call] = await door.calls()
     assert call.outcome is Outcome.OK
+
+
+async def test_what_is_sent_again_counts_from_when_it_comes(door: Open) -> None:
+    """A key that may have one request running can't have others wait for the same answer."""
+    headers = await _one_by_one(door) | {"Idempotency-Key": "k"}
+    first = asyncio.create_task(door.chat(headers, model="a-delay-1000"))
+    while not door.upstream.requests:
+        await asyncio.sleep(0.005)
+    for _ in range(3):
+        again = await door.chat(headers, model="a-delay-1000")
+        assert (again.status_code, again.json()["error"]) == (429, "limit_reached")
+        assert not first.done()
+    assert (await first).status_code == 200
+    assert (await door.chat(headers, model="a-delay-1000")).headers["x-conductor-replayed"] == "true"
+    assert len(door.upstream.requests) == 1
+
+
+async def test_of_those_sent_at_the_same_moment_one_is_answered(door: Open) -> None:
+    """The others don't take the place of the one that they repeat."""
+    headers = await _one_by_one(door) | {"Idempotency-Key": "k"}
+    answers = await asyncio.gather(*(door.chat(headers, model="a-delay-300") for _ in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [200, 429, 429, 429]
+    assert len(door.upstream.requests) == 1
+
+
+async def _one_by_one(door: Open) -> dict[str, str]:
+    """The headers of a new key that may have one request running."""
+    _, token = await door.conductor.keys.create(Wish(new_id(), (Scope.CHAT,), concurrency=1))
+    return {"authorization": f"Bearer {token.reveal()}"}
 
 
 async def test_too_many_at_once_are_sent_away(tmp_path: Path) -> None:
