@@ -71,6 +71,9 @@ SaidText = Annotated[str, Field(strict=True, max_length=MAX_CHARACTERS), AfterVa
 VisibleText = Annotated[SaidText, AfterValidator(_visible)]
 ProviderName = Annotated[str, Field(pattern=PROVIDER_PATTERN, examples=["auto", "gemini", "custom:my-server"])]
 ModelName = Annotated[str, Field(strict=True, pattern=MODEL_PATTERN), AfterValidator(_no_parent_folder)]
+Temperature = Annotated[float, Field(strict=True, ge=0.0, le=2.0)]
+TopP = Annotated[float, Field(strict=True, gt=0.0, le=1.0)]
+TopK = Annotated[int, Field(strict=True, ge=1, le=1000)]
 
 
 class _Value(BaseModel):
@@ -107,10 +110,10 @@ class ChatRequest(_Value):
     provider: Annotated[ProviderName, _default_for_null(Provider.AUTO)] = Provider.AUTO
     messages: list[ChatMessage] = Field(min_length=1, max_length=MAX_MESSAGES)
     model: ModelName | None = None
-    temperature: Annotated[float, Field(strict=True, ge=0.0, le=2.0), _default_for_null(0.7)] = 0.7
+    temperature: Annotated[Temperature, _default_for_null(0.7)] = 0.7
     max_tokens: Annotated[int, Field(strict=True, ge=1, le=4000), _default_for_null(1000)] = 1000
-    top_p: Annotated[float, Field(strict=True, gt=0.0, le=1.0)] | None = None
-    top_k: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
+    top_p: TopP | None = None
+    top_k: TopK | None = None
     stop: list[CleanText] = Field(default_factory=list, max_length=4)
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] | None = None
 

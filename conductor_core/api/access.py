@@ -8,7 +8,6 @@ any web page can send requests to this machine.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -110,12 +109,12 @@ def check_routes(app: FastAPI) -> None:
     Raises:
         AssertionError: names the routes.
     """
-    bare = sorted(path for path, route in _routes(app.routes) if path not in OPEN and scope_of(route) is None)
+    bare = sorted(path for route in app.routes if (path := _path(route)) not in OPEN and scope_of(route) is None)
     assert not bare, f"these routes ask for no key: {', '.join(bare)}"
 
 
-def _routes(routes: Iterable[BaseRoute]) -> Iterable[tuple[str, BaseRoute]]:
-    return ((str(getattr(route, "path", route)), route) for route in routes)
+def _path(route: BaseRoute) -> str:
+    return str(getattr(route, "path", route))
 
 
 def _token(request: Request) -> str:

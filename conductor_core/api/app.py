@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cache
 from typing import Any
 
+import orjson
 from fastapi import FastAPI, Request
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
@@ -22,6 +24,7 @@ from conductor_core.api.routes import calls, chat, conversations, status
 from conductor_core.api.routes.conversations import Page
 from conductor_core.api.visit import Visit
 from conductor_core.conductor import Conductor
+from conductor_core.net.hosts import header_values
 
 _REQUEST_HEADERS = (
     "authorization",
@@ -101,14 +104,14 @@ def create_app(
     app.add_middleware(_Cors, settings=lambda: give().settings.cors_origins)
     app.add_middleware(Door, settings=lambda: give().settings)
     app.openapi = lambda: docs.document(app)  # type: ignore[method-assign] # FastAPI's documented way to change it
+    app.state.document = cache(lambda: orjson.dumps(app.openapi()))
     check_routes(app)
     return app
 
 
-async def _document(request: Request) -> dict[str, Any]:
+async def _document(request: Request) -> Response:
     """The OpenAPI document."""
-    found: dict[str, Any] = request.app.openapi()
-    return found
+    return Response(request.app.state.document(), media_type="application/json")
 
 
 async def _tell(request: Request, error: Exception) -> Response:
@@ -139,5 +142,5 @@ class _Cors:
                 expose_headers=_ANSWER_HEADERS,
                 allow_credentials=False,
             )
-        listed = any(name == b"origin" and value.decode("latin-1") in origins for name, value in scope["headers"])
+        listed = any(origin in origins for origin in header_values(scope["headers"], b"origin"))
         await (self._cors if listed else self._app)(scope, receive, send)

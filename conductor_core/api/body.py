@@ -29,7 +29,8 @@ _JSON = re.compile(rb"application/(?:[\w.+-]+\+)?json", re.IGNORECASE)
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}:,]|[^\s\[\]{}:,"]+', re.DOTALL)
 _LONG_INTEGER = re.compile(rb"(?<![\w.+\-])-?[0-9]{19,}(?![\w.])")
-_OUTSIDE_OF_64_BITS = -(2**63), 2**64 - 1
+_LOWEST, _HIGHEST = -(2**63), 2**64 - 1
+"""Of the integers that fit into 64 bits, with a sign or without."""
 
 
 async def read_json(request: Request, *, images: bool = False) -> Any:
@@ -176,8 +177,7 @@ def _check_depth(body: bytes) -> None:
 
 
 def _check_integer(digits: bytes, body: bytes) -> None:
-    lowest, highest = _OUTSIDE_OF_64_BITS
-    if len(digits) > 20 or not lowest <= int(digits) <= highest:
+    if len(digits) > 20 or not _LOWEST <= int(digits) <= _HIGHEST:
         at = next(found.start() for found in _TOKEN.finditer(body) if found[0] == digits)
         raise _no_json("an integer of more than 64 bits", *_place(body, at))
 

@@ -25,7 +25,7 @@ _MEANINGS = {
     503: "Too much is running, nobody can be asked, or the database can't be used.",
     504: "The provider did not answer in time.",
 }
-ALWAYS = (400, 401, 403, 405, 429, 500, 503)
+_ALWAYS = (400, 401, 403, 405, 429, 500, 503)
 """What every route with a key may answer."""
 
 
@@ -37,7 +37,7 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
             "description": _MEANINGS[status],
             "headers": {"x-request-id": _REQUEST_ID} | ({"retry-after": _RETRY_AFTER} if status in (429, 503) else {}),
         }
-        for status in sorted({*ALWAYS, *statuses})
+        for status in sorted({*_ALWAYS, *statuses})
     }
     # What is no HTTP request at all is refused by the server, in its own words.
     found[400]["content"] = {"text/plain": {"schema": {"type": "string"}}}

@@ -34,6 +34,7 @@ from conductor_core.errors import (
 from conductor_core.ids import new_id
 from conductor_core.kinds import Outcome
 from conductor_core.models import ErrorResponse
+from conductor_core.net.hosts import header_values
 from conductor_core.submissions import AnotherSubmission
 
 INTERNAL = "internal_error"
@@ -133,7 +134,7 @@ class Protocol(StrEnum):
         path = scope["path"]
         if not path.startswith("/v1"):
             return cls.API
-        names_version = any(name == b"anthropic-version" for name, _ in scope["headers"])
+        names_version = header_values(scope["headers"], b"anthropic-version")
         return cls.ANTHROPIC if names_version or path.startswith("/v1/messages") else cls.OPENAI
 
     def body(self, problem: Problem, request_id: str) -> dict[str, Any]:

@@ -27,9 +27,6 @@ _SHOWN_NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _MOST_SHOWN = 20
 
 Strict = Field(strict=True)
-Temperature = Annotated[float, Field(strict=True, ge=0.0, le=2.0)]
-TopP = Annotated[float, Field(strict=True, gt=0.0, le=1.0)]
-TopK = Annotated[int, Field(strict=True, ge=1, le=1000)]
 Penalty = Annotated[float, Field(strict=True, ge=-2.0, le=2.0)]
 Seed = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)]
 Tokens = Annotated[int, Field(strict=True, ge=1, le=MOST_TOKENS)]

@@ -31,7 +31,7 @@ _BOUNDS = (*(str(bound) for bound in SECONDS), "+Inf")
 @router.get("/metrics", response_class=Response, responses={**errors(), **_SHOWN})
 async def metrics(request: Request) -> Response:
     """Figures since this process began, by provider and source. No names of models, people or conversations."""
-    registry = CollectorRegistry(auto_describe=False)
+    registry = CollectorRegistry()
     registry.register(_Installation(conductor_of(request)))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
@@ -39,9 +39,6 @@ async def metrics(request: Request) -> Response:
 class _Installation(Collector):
     def __init__(self, conductor: Conductor) -> None:
         self._conductor = conductor
-
-    def describe(self) -> Iterable[Metric]:
-        return ()
 
     def collect(self) -> Iterable[Metric]:
         yield from self._counts()

@@ -49,7 +49,12 @@ async def aim_of(name: str, conductor: Conductor) -> Aim:
     if offered:
         which = ", ".join(f"{provider}/{name}" for provider in offered[:_MOST_LISTED])
         raise _not_found(f"Several providers have the model {name}. Say which: {which}.")
-    raise _not_found(f"There is no model {name[:100]!r}. {_near(name, conductor)}")
+    raise unknown(name, conductor)
+
+
+def unknown(name: str, conductor: Conductor) -> HttpError:
+    """The 404 of a name that nobody has, with the names that may have been meant."""
+    return _not_found(f"There is no model {name[:100]!r}. {_near(name, conductor)}")
 
 
 def names(conductor: Conductor) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ from conductor_core.metrics.call import Call
 
 SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
 """Upper bounds of the histograms' buckets."""
-CLASSES = ("success", "failure", "neutral")
+_CLASSES = ("success", "failure", "neutral")
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class Histogram:
 class Count:
     """The counts of one provider and source. Latencies are those of answered calls, in s; cost is in USD."""
 
-    ends: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CLASSES, 0))
+    ends: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_CLASSES, 0))
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost: float = 0.0

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
+from conductor_core.api import create_app
 from conductor_core.api.paths import content_security_policy, is_api
-from tests.api.door import Open
+from tests.api.door import Open, served
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -27,6 +29,22 @@ def ours(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
         for method, operation in operations.items()
         if not path.startswith("/v1")
     ]
+
+
+async def test_the_document_is_written_once(shared_door: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is long, and stays the same as long as the process lives."""
+    app, made = create_app(shared_door.conductor), []
+
+    def document() -> dict[str, Any]:
+        made.append(1)
+        return {"openapi": "3.1.0"}
+
+    monkeypatch.setattr(app, "openapi", document)
+    async with served(app) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        answers = [await client.get("/api/openapi.json") for _ in range(2)]
+    assert [answer.json() for answer in answers] == [{"openapi": "3.1.0"}] * 2
+    assert answers[0].headers["content-type"] == "application/json"
+    assert made == [1]
 
 
 async def test_every_operation_says_what_it_answers(shared_door: Open) -> None:

@@ -17,11 +17,9 @@ from conductor_core.api.forms import (
     StopText,
     Tokens,
     ToolName,
-    TopK,
-    TopP,
     WholeForm,
 )
-from conductor_core.models import MAX_MESSAGES, ModelName, SaidText, VisibleText
+from conductor_core.models import MAX_MESSAGES, ModelName, SaidText, TopK, TopP, VisibleText
 
 MOST_STOPS = 64
 

@@ -30,9 +30,8 @@ def completion_id(request_id: str) -> str:
 
 def whole(completion: Completion, call: Call) -> bytes:
     """The body of a chat completion."""
-    message: dict[str, Any] = {"role": "assistant", "content": completion.text or None, "refusal": None}
-    if not completion.calls:
-        message["content"] = completion.text
+    said = completion.text or (None if completion.calls else "")
+    message: dict[str, Any] = {"role": "assistant", "content": said, "refusal": None}
     if completion.thinking:
         message["reasoning_content"] = completion.thinking
     if completion.calls:

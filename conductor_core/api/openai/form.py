@@ -17,15 +17,12 @@ from conductor_core.api.forms import (
     Schema,
     Seed,
     StopText,
-    Temperature,
     Tokens,
     ToolName,
-    TopK,
-    TopP,
     WholeForm,
 )
 from conductor_core.kinds import ToolUse
-from conductor_core.models import MAX_MESSAGES, ModelName, SaidText, VisibleText
+from conductor_core.models import MAX_MESSAGES, ModelName, SaidText, Temperature, TopK, TopP, VisibleText
 
 MOST_STOPS = 4
 

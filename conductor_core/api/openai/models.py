@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from conductor_core.api.errors import HttpError, Problem, Protocol
-from conductor_core.api.model_names import aim_of, names
+from conductor_core.api.errors import Protocol
+from conductor_core.api.model_names import aim_of, names, unknown
 from conductor_core.conductor import Conductor
 
 _WAIT_SECONDS = 2.0
@@ -33,8 +33,7 @@ async def found(name: str, conductor: Conductor, protocol: Protocol) -> dict[str
     full = f"{aim.provider}/{aim.model}" if aim.model else name
     owner = dict(names(conductor)).get(full)
     if owner is None:
-        sentence = f"There is no model {name[:100]!r}. GET /v1/models lists what there is."
-        raise HttpError(Problem(404, "model_not_found", sentence, param="model"))
+        raise unknown(name, conductor)
     return _model(full, owner, protocol)
 
 

@@ -62,6 +62,12 @@ async def test_what_there_is_not(door: Open, name: str) -> None:
     assert len(error["message"]) < 250
 
 
+async def test_a_slip_is_told_what_may_have_been_meant(door: Open) -> None:
+    """As where such a model is asked."""
+    looked_up = await door.client.get("/v1/models/openai/gpt-4.1-mimi")
+    assert "Did you mean openai/gpt-4.1-mini" in looked_up.json()["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("name", "model", "provider"),
     [
