@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import replace
 
 import pytest
 from fastapi import APIRouter, FastAPI
@@ -63,7 +62,7 @@ async def test_a_key_does_what_its_scopes_say(shared_door: Open, scope: Scope) -
             assert (answer.status_code == 403) is (wanted is not scope), route.path
 
 
-async def test_a_revoked_key_is_out_at_once(shared_door: Open) -> None:
+async def test_a_revoked_key_is_out_at_once(shared_door: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """And so is one that has expired."""
     keys = shared_door.conductor.keys
     key, token = await keys.create(Wish("short lived", (Scope.READ,)))
@@ -71,12 +70,12 @@ async def test_a_revoked_key_is_out_at_once(shared_door: Open) -> None:
     assert (await shared_door.stranger.get("/api/status", headers=headers)).status_code == 200
     await keys.revoke(key.id)
     assert (await shared_door.stranger.get("/api/status", headers=headers)).status_code == 401
-    soon = time.time_ns() // 1_000_000 + 30
-    _, expiring = await keys.create(Wish("expiring", (Scope.READ,), expires_at=soon))
-    while time.time_ns() // 1_000_000 <= soon:
-        pass
-    answer = await shared_door.stranger.get("/api/status", headers={"x-api-key": expiring.reveal()})
-    assert answer.status_code == 401
+    end = int(time.time()) + 3600
+    _, expiring = await keys.create(Wish("expiring", (Scope.READ,), expires_at=end * 1000))
+    for now, status in ((end - 1, 200), (end, 401)):
+        monkeypatch.setattr(keys, "_clock", lambda now=now: float(now))
+        answer = await shared_door.stranger.get("/api/status", headers={"x-api-key": expiring.reveal()})
+        assert answer.status_code == status
 
 
 async def test_reading_counts_against_the_limit(shared_door: Open) -> None:
@@ -105,9 +104,10 @@ async def test_a_request_gives_its_place_back(shared_door: Open) -> None:
         assert (await shared_door.stranger.get("/api/status", headers=headers)).status_code == 200
 
 
-async def test_no_key_is_in_what_is_told_of_one(shared_door: Open) -> None:
-    """Neither in its representation nor in an error about it."""
-    key, token = await shared_door.conductor.keys.create(Wish("quiet", (Scope.CHAT,)))
+async def test_no_token_is_in_what_is_told_of_its_key(shared_door: Open) -> None:
+    """An error has the name that somebody gave it."""
+    _, token = await shared_door.conductor.keys.create(Wish("quiet", (Scope.CHAT,)))
     answer = await shared_door.stranger.get("/api/status", headers={"x-api-key": token.reveal()})
     assert answer.status_code == 403
-    assert token.reveal() not in answer.text + repr(key) + repr(replace(key, name="other"))
+    assert "quiet" in answer.text
+    assert token.reveal() not in answer.text

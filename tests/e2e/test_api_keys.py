@@ -11,20 +11,11 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.e2e.conftest import Simulated
-from tests.e2e.reading import WAIT_MS, until
+from tests.e2e.reading import DESKTOP, PHONE, opened, until
 
 pytestmark = pytest.mark.e2e
 
-DESKTOP, PHONE = (1280, 800), (390, 844)
 TOKEN = re.compile(r"sk-cond-[\w-]{43}")
-
-
-def settings(browser: BrowserContext, url: str) -> Page:
-    page = browser.new_page()
-    page.set_default_timeout(WAIT_MS)
-    page.goto(f"{url}/settings")
-    page.get_by_role("heading", name="Settings", exact=True).wait_for()
-    return page
 
 
 def copied(page: Page) -> str:
@@ -55,8 +46,7 @@ def test_a_key_is_made_copied_and_revoked(simulated: Simulated, browser: Browser
     """Its token is on the page once, in the database as a hash, and in the log never."""
     browser.grant_permissions(["clipboard-read", "clipboard-write"])
     name = f"program of {size[0]}"
-    page = settings(browser, simulated.url)
-    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page = opened(browser, f"{simulated.url}/settings", "Settings", size)
     page.get_by_text("Make a key", exact=True).click()
     page.get_by_label("Name", exact=True).and_(page.get_by_placeholder("my-program")).fill(name)
     page.get_by_role("button", name="Make key").click()

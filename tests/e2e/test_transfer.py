@@ -8,19 +8,11 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.e2e.conftest import Simulated
-from tests.e2e.reading import WAIT_MS, every_window, opened
+from tests.e2e.reading import every_window, opened
 from tests.transfer.files import chatgpt, chatgpt_node
 from tests.transfer.test_file import zipped
 
 pytestmark = pytest.mark.e2e
-
-
-def settings(browser: BrowserContext, url: str) -> Page:
-    page = browser.new_page()
-    page.set_default_timeout(WAIT_MS)
-    page.goto(f"{url}/settings")
-    page.get_by_role("heading", name="Settings", exact=True).wait_for()
-    return page
 
 
 def bring(page: Page, data: bytes) -> None:
@@ -40,8 +32,7 @@ def test_an_export_comes_in_and_goes_out(simulated: Simulated, browser: BrowserC
         title=title,
     )
     data = zipped(conversations_json=json.dumps([told]).encode())
-    page = settings(browser, simulated.url)
-    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page = opened(browser, f"{simulated.url}/settings", "Settings", size)
     bring(page, data)
     expect(page.get_by_text("Imported 1 conversation with 2 messages.")).to_be_visible()
     bring(page, data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,12 @@ from tests.api.door import HELLO, Open, events, opened
 
 async def test_an_answer_has_its_facts(door: Open) -> None:
     """In the body and in the headers; the row has the same, and whose key it was."""
+    began = time.perf_counter()
     answer = await door.chat()
+    took_ms = (time.perf_counter() - began) * 1000
     found = ChatResponse.model_validate_json(answer.content)
     [call] = await door.calls()
+    assert call.latency_ms is not None
     assert (found.request_id, call.request_id) == (answer.headers["x-request-id"],) * 2
     assert (call.source, call.api_key_id, call.outcome) == (Source.API, "environment", Outcome.OK)
     assert answer.headers["x-conductor-provider"] == found.provider == "openai"
@@ -27,7 +31,7 @@ async def test_an_answer_has_its_facts(door: Open) -> None:
     assert answer.headers["x-conductor-attempts"] == "1"
     assert answer.headers["x-conductor-cost-kind"] == "reported"
     assert float(answer.headers["x-conductor-cost-usd"]) == pytest.approx(call.cost_usd)
-    assert 0 <= float(answer.headers["x-conductor-overhead-ms"]) < 2_000
+    assert 0 <= float(answer.headers["x-conductor-overhead-ms"]) <= took_ms - call.latency_ms + 0.1
     assert "x-conductor-fallback-from" not in answer.headers
     assert answer.headers["cache-control"] == "no-store"
 
