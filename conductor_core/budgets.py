@@ -9,7 +9,6 @@ Everything is written on the event loop and read from any thread. Where nothing 
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from conductor_core.errors import ProviderError, StoreError
 from conductor_core.kinds import Outcome
-from conductor_core.periods import ALL, ROUNDING, Period, Span, period_around
+from conductor_core.periods import ALL, ROUNDING, Period, Periods, Span
 from conductor_core.pricing import Usage, estimate_tokens
 from conductor_core.providers.drill import DRILLS
 from conductor_core.settings import PREFIX, Settings
@@ -37,8 +36,6 @@ MOST_TOKENS = 32_000
 budget by what it has beyond, and counts in full once it has ended."""
 
 _SIMULATED = frozenset(vendor.name for vendor in DRILLS)
-_KEPT = 4
-"""How many days, and months, are remembered: the clock may be set back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +140,10 @@ class Budgets:
         self._clock = clock
         self._zone = zone
         self._opened = clock()
-        self._known: dict[Span, list[Period]] = {span: [] for span in Span}
+        self._spans = [Periods(span, self._opened, zone) for span in Span]
         self._now: tuple[Period, ...] = ()
         self._bounds = (0.0, 0.0)
         self._listeners: list[Listener] = []
-        self._lock = threading.Lock()
         self.apply(settings)
         self._turn_over(self._opened)
 
@@ -208,10 +204,8 @@ class Budgets:
         """Puts what a call begun at `at` (UTC ms) really cost in place of what it had reserved."""
         if not (reserved or actual) or provider in _SIMULATED:
             return
-        with self._lock:
-            concerned = [p for known in self._known.values() for p in known if p.start * 1000 <= at < p.end * 1000]
-        for period in concerned:
-            period.settle(provider, reserved or 0.0, actual or 0.0)
+        for periods in self._spans:
+            periods.of(at / 1000).settle(provider, reserved or 0.0, actual or 0.0)
 
     def admits(self, provider: str, usd: float | None) -> bool:
         """Whether `reserve` would do just now; listeners learn of it when not."""
@@ -299,25 +293,12 @@ class Budgets:
         if trouble:
             return None, f"{budgets[0].name} can't be kept: {trouble} Until then only free providers are asked."
         for budget in budgets:
-            period = periods[budget.span is Span.MONTH]
-            if period.spent_by(budget.provider) + period.held_by(budget.provider) + usd > budget.limit + ROUNDING:
-                return budget, self._no_room(budget, period, usd)
+            period = _matching(budget, periods)
+            if not period.has_room(budget.provider, usd, budget.limit):
+                why = shortage(period, budget.provider, usd, budget.limit, self._zone)
+                other = "another" if budget.provider else "a free"
+                return budget, f"{budget.name} {why} Raise {budget.variable} in Settings, or use {other} provider."
         return None, ""
-
-    def _no_room(self, budget: Budget, period: Period, usd: float) -> str:
-        spent, held = period.spent_by(budget.provider), period.held_by(budget.provider)
-        if spent >= budget.limit - ROUNDING:
-            why = f"is used up ({dollars(spent)})."
-        else:
-            running = f", {dollars(held)} held by running calls" if held else ""
-            why = f"has no room for this call: {dollars(spent)} is spent{running}, and it may cost {dollars(usd)}."
-        anew = datetime.fromtimestamp(period.end, self._zone)
-        when = f"at {anew:%H:%M}" if budget.span is Span.DAY else f"on {anew.day} {anew:%B}"
-        other = "another" if budget.provider else "a free"
-        return (
-            f"{budget.name} of {dollars(budget.limit)} {why} It starts anew {when}. "
-            f"Raise {budget.variable} in Settings, or use {other} provider."
-        )
 
     def _line(self, budget: Budget) -> BudgetLine:
         period = _matching(budget, self._periods(self._clock()))
@@ -345,22 +326,9 @@ class Budgets:
         return self._now
 
     def _turn_over(self, now: float) -> None:
-        """Finds the day and the month of `now`; those begun since this start have no earlier calls."""
-        with self._lock:
-            day, month = (self._period_of(span, now) for span in Span)
-            self._now, self._bounds = (day, month), (day.start, day.end)
-
-    def _period_of(self, span: Span, now: float) -> Period:
-        known = self._known[span]
-        for period in known:
-            if period.start <= now < period.end:
-                return period
-        period = period_around(span, now, self._zone)
-        if period.start >= self._opened:
-            period.earlier = {}
-        known.append(period)
-        del known[:-_KEPT]
-        return period
+        """Finds the day and the month of `now`."""
+        day, month = (periods.of(now) for periods in self._spans)
+        self._now, self._bounds = (day, month), (day.start, day.end)
 
 
 def highest_cost(provider: BaseProvider, prompt: Prompt) -> float | None:
@@ -373,6 +341,23 @@ def highest_cost(provider: BaseProvider, prompt: Prompt) -> float | None:
         return 0.0
     usage = Usage(estimate_tokens(prompt.characters), prompt.max_tokens or MOST_TOKENS)
     return provider.estimate_cost(usage, prompt.model)
+
+
+def shortage(period: Period, whose: str, usd: float, limit: float, zone: tzinfo | None) -> str:
+    """Why there is no room for a call that may cost so much, and until when: what comes after a budget's name.
+
+    Args:
+        whose: spent and reserved.
+    """
+    spent, held = period.spent_by(whose), period.held_by(whose)
+    if spent >= limit - ROUNDING:
+        why = f"is used up ({dollars(spent)})."
+    else:
+        running = f", {dollars(held)} held by running calls" if held else ""
+        why = f"has no room for this call: {dollars(spent)} is spent{running}, and it may cost {dollars(usd)}."
+    anew = datetime.fromtimestamp(period.end, zone)
+    when = f"at {anew:%H:%M}" if period.span is Span.DAY else f"on {anew.day} {anew:%B}"
+    return f"of {dollars(limit)} {why} It starts anew {when}."
 
 
 def dollars(usd: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 
@@ -9,6 +10,8 @@ ALL = ""
 """In place of a provider: the whole installation."""
 ROUNDING = 1e-9
 """USD by which sums of prices may be off."""
+_KEPT = 4
+"""How many days, or months, are remembered: the clock may be set back."""
 
 
 class Span(StrEnum):
@@ -51,6 +54,39 @@ class Period:
         """USD that running calls have reserved."""
         held = self.held.get(provider, 0.0)
         return held if held > ROUNDING else 0.0
+
+    def has_room(self, provider: str, usd: float, limit: float) -> bool:
+        """Whether a call that may cost so much fits into a budget."""
+        return self.spent_by(provider) + self.held_by(provider) + usd <= limit + ROUNDING
+
+
+class Periods:
+    """The days or months that were looked at lately. Any thread may ask.
+
+    Args:
+        opened: when this process began to count, UTC s: a period begun since has no earlier calls.
+        zone: whose days and months; None: the machine's.
+    """
+
+    def __init__(self, span: Span, opened: float, zone: tzinfo | None) -> None:
+        self._span = span
+        self._opened = opened
+        self._zone = zone
+        self._known: list[Period] = []
+        self._lock = threading.Lock()
+
+    def of(self, now: float) -> Period:
+        """The one of a moment, UTC s."""
+        with self._lock:
+            for period in self._known:
+                if period.start <= now < period.end:
+                    return period
+            period = period_around(self._span, now, self._zone)
+            if period.start >= self._opened:
+                period.earlier = {}
+            self._known.append(period)
+            del self._known[:-_KEPT]
+            return period
 
 
 def period_around(span: Span, now: float, zone: tzinfo | None) -> Period:

@@ -8,23 +8,20 @@ the same database spend and hold is in their rows, too, and read again and again
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from typing import TYPE_CHECKING
 
-from conductor_core.budgets import dollars
+from conductor_core.budgets import shortage
 from conductor_core.errors import LimitReached, StoreError
 from conductor_core.keys.key import ApiKey
-from conductor_core.periods import ROUNDING, Period, Span, period_around
+from conductor_core.periods import Period, Periods, Span
 
 if TYPE_CHECKING:
     from conductor_core.store.database import Store
 
-_KEPT = 4
-"""Days that are remembered: the clock may be set back."""
 _SOON = 5.0  # seconds until the database may be readable again
 
 
@@ -68,13 +65,12 @@ class KeyBudgets:
         self._clock = clock
         self._zone = zone
         self._opened = clock()
-        self._days: list[Period] = []
+        self._days = Periods(Span.DAY, self._opened, zone)
         self._look_at = 0.0
-        self._lock = threading.Lock()
 
     def load(self) -> None:
         """Reads what earlier calls of today cost; else the first call to be checked does."""
-        self._unreadable(self._day(self._clock()))
+        self._unreadable(self._days.of(self._clock()))
 
     def look(self) -> None:
         """Reads what other copies spend, as often as it is called, but that it takes a twentieth of the time at most.
@@ -84,7 +80,7 @@ class KeyBudgets:
         """
         began = time.monotonic()
         if began >= self._look_at:
-            self._read(self._day(self._clock()))
+            self._read(self._days.of(self._clock()))
             ended = time.monotonic()
             self._look_at = ended + 20 * (ended - began)
 
@@ -108,12 +104,12 @@ class KeyBudgets:
         if key is None or not usd:
             return None
         now = self._clock()
-        self._day(now).hold(key.id, usd)
+        self._days.of(now).hold(key.id, usd)
         return Hold(self, key.id, usd, now)
 
     def settle(self, hold: Hold, actual: float) -> None:
         """Puts what a call really cost in place of what it held."""
-        self._day(hold.at).settle(hold.key_id, hold.usd, actual)
+        self._days.of(hold.at).settle(hold.key_id, hold.usd, actual)
 
     def refused(self, key_id: str | None, usd: float | None) -> LimitReached | None:
         """What `reserve` would raise just now; None when it would not."""
@@ -123,31 +119,22 @@ class KeyBudgets:
         name = f"Today's budget of the key “{key.name}”"
         if usd is None:
             return LimitReached(f"{name} needs a price, and this model has none. Use another model.", retry_after=None)
-        day = self._day(self._clock())
+        day = self._days.of(self._clock())
         trouble = self._store.writer.trouble or self._unreadable(day)
         if trouble:
             return LimitReached(f"{name} can't be kept: {trouble} Until then only free models.", retry_after=_SOON)
-        if day.spent_by(key.id) + day.held_by(key.id) + usd <= key.budget_day + ROUNDING:
+        if day.has_room(key.id, usd, key.budget_day):
             return None
-        return self._no_room(f"{name} of {dollars(key.budget_day)}", key, day, usd)
+        why = shortage(day, key.id, usd, key.budget_day, self._zone)
+        room_soon = day.spent_by(key.id) + usd <= key.budget_day  # once what runs has ended: it rarely costs the most
+        wait = _SOON if room_soon else max(1.0, day.end - self._clock())
+        return LimitReached(f"{name} {why} Use a free model, or another key.", retry_after=wait)
 
     def today(self, key_id: str) -> tuple[float, float]:
         """USD a key's ended calls of today cost, and what its running ones hold."""
-        day = self._day(self._clock())
+        day = self._days.of(self._clock())
         self._unreadable(day)
         return day.spent_by(key_id), day.held_by(key_id)
-
-    def _no_room(self, budget: str, key: ApiKey, day: Period, usd: float) -> LimitReached:
-        spent, held = day.spent_by(key.id), day.held_by(key.id)
-        if spent >= (key.budget_day or 0.0) - ROUNDING:
-            why = f"is used up ({dollars(spent)})."
-        else:
-            running = f", {dollars(held)} held by running calls" if held else ""
-            why = f"has no room for this call: {dollars(spent)} is spent{running}, and it may cost {dollars(usd)}."
-        anew = datetime.fromtimestamp(day.end, self._zone)
-        words = f"{budget} {why} It starts anew at {anew:%H:%M}. Use a free model, or another key."
-        room_soon = spent + usd <= (key.budget_day or 0.0)  # once what runs has ended, for it rarely costs the most
-        return LimitReached(words, retry_after=_SOON if room_soon else max(1.0, day.end - self._clock()))
 
     def _limited(self, key_id: str | None) -> ApiKey | None:
         """The key, where it has a budget."""
@@ -171,16 +158,3 @@ class KeyBudgets:
         """
         start, end, opened = (int(at * 1000) for at in (day.start, day.end, self._opened))
         day.earlier = self._store.keys.spent(start, end, copy=self._store.copy, opened=opened)
-
-    def _day(self, now: float) -> Period:
-        """The day of a moment; one begun since this start has no earlier calls."""
-        with self._lock:
-            for day in self._days:
-                if day.start <= now < day.end:
-                    return day
-            day = period_around(Span.DAY, now, self._zone)
-            if day.start >= self._opened:
-                day.earlier = {}
-            self._days.append(day)
-            del self._days[:-_KEPT]
-            return day
