@@ -60,11 +60,11 @@ def _above_the_box(page: state.ChatState | state.CompareState, key: str, send: C
         with st.container(key="box-lines", gap=None):
             listen_to_keys()
             yield
-        templates.button(key)
+        templates.offer(key)
 
 
 def _box(label: str, key: str, send: Callable[[], None]) -> None:
-    st.chat_input(label, key=key, max_chars=MAX_CHARACTERS, accept_file="multiple", on_submit=send)
+    st.chat_input(untrusted.plain(label), key=key, max_chars=MAX_CHARACTERS, accept_file="multiple", on_submit=send)
 
 
 def _send(form: str, end: str | None) -> None:

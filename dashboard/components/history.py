@@ -27,7 +27,7 @@ def sidebar(kind: str, opened: str | None, new: str, on_open: OnOpen) -> None:
             icon=":material/add:",
             key=f"new-{kind}",
             width="stretch",
-            help=keyboard.spelled(keyboard.NEW),
+            help=untrusted.plain(keyboard.spelled(keyboard.NEW)),
             shortcut=keyboard.NEW,
             on_click=on_open,
             args=(None,),

@@ -13,18 +13,19 @@ from conductor_core.templates import Variable, filled, variables
 from dashboard import actions, library_actions, runtime, state
 from dashboard.components import keyboard, library, untrusted
 
+HELP = f"Prompts kept under a name, with places to fill in ({keyboard.spelled(keyboard.TEMPLATES)})"
 VALUE_HEIGHT, PREVIEW_HEIGHT = 68, 150
 Send = Callable[[str], None]
 
 
-def button(place: str) -> None:
+def offer(place: str) -> None:
     """Opens the dialog; by its shortcut, too."""
     st.button(
         "Templates",
         key="templates",
         icon=":material/text_snippet:",
         type="tertiary",
-        help=f"Prompts kept under a name, with places to fill in ({keyboard.spelled(keyboard.TEMPLATES)})",
+        help=HELP,
         shortcut=keyboard.TEMPLATES,
         on_click=library_actions.open_at,
         args=(place,),
