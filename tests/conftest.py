@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,11 +14,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
 from conductor_core.secret import Secret
+from conductor_core.store.database import Store
+from tests.installation import opened_store
 from tests.isolation import ROOT, Wall, leaking
 from tests.postgres import Server
 
 SCALE = max(1, int(os.environ.get("CONDUCTOR_TEST_SCALE") or 1))
 """How many times more random examples and rounds than in `make test`; `make test-long` sets it."""
+
+OpenStore = Callable[[], Store]
 
 _wall = Wall()
 
@@ -115,3 +121,29 @@ def database_url(request: pytest.FixtureRequest) -> Secret | None:
         return None
     url: Secret = request.getfixturevalue("postgres_url")
     return url
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A data folder that does not exist yet."""
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def open_store(home: Path, database_url: Secret | None) -> OpenStore:
+    """Opens a store, again and again on the same database; the test closes it."""
+    return partial(opened_store, home, database_url)
+
+
+@pytest.fixture
+def store(open_store: OpenStore) -> Iterator[Store]:
+    """An open store of the test's own, on a file, then on PostgreSQL; closed again."""
+    with closing(open_store()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def file_store(home: Path) -> Iterator[Store]:
+    """One on a file, for what only files have."""
+    with closing(opened_store(home)) as opened:
+        yield opened

@@ -9,7 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from conductor_core.conductor import Conductor
+from conductor_core.secret import Secret
 from conductor_core.settings import Environment, Origin
+from conductor_core.store.database import Store
 from conductor_core.store.sqlite_file import prepare_file
 from tests.upstream import Upstream
 
@@ -46,6 +48,13 @@ def give_database(home: Path) -> None:
     if not path.exists():
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.write_bytes(_new_database())
+
+
+def opened_store(home: Path, database_url: Secret | None = None) -> Store:
+    """An open store on a file in `home`, or on PostgreSQL."""
+    if database_url is None:
+        give_database(home)
+    return Store.open(home, place="http://127.0.0.1:8501", database_url=database_url)
 
 
 @asynccontextmanager

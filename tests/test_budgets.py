@@ -6,7 +6,7 @@ import asyncio
 import os
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
@@ -36,10 +36,8 @@ ROOM_FOR_TEN = 0.0161
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(tmp_path / "home")
-    yield opened
-    opened.close()
+def store(file_store: Store) -> Store:
+    return file_store
 
 
 @pytest.fixture

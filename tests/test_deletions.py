@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from conductor_core.deletions import Deletions
 from conductor_core.errors import NotFound
-from conductor_core.secret import Secret
 from conductor_core.store.database import Store
 from tests.store.rows import conversation, message
-
-
-@pytest.fixture
-def store(tmp_path: Path, database_url: Secret | None) -> Iterator[Store]:
-    """On a file, then on PostgreSQL."""
-    opened = Store.open(tmp_path / "home", database_url=database_url)
-    yield opened
-    opened.close()
 
 
 async def kept(store: Store) -> str:

@@ -19,8 +19,6 @@ from conductor_core.store.rollups import Keep, Rollups
 from conductor_core.store.tables import calls, rollups
 from tests.metrics.histories import World, clear, play, worlds
 from tests.store.conftest import engine as engine
-from tests.store.conftest import file_store as file_store
-from tests.store.conftest import home as home
 from tests.store.conftest import resting_store as resting_store
 from tests.store.planted import Plant, changed_byte, doubled_bucket, dropped_bucket, lost_sample
 from tests.store.rows import finished

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -27,10 +27,8 @@ LIMITED = finished(provider="openai", outcome=Outcome.RATE_LIMITED)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(tmp_path / "home")
-    yield opened
-    opened.close()
+def store(file_store: Store) -> Store:
+    return file_store
 
 
 @pytest.fixture

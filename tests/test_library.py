@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,13 +14,6 @@ from conductor_core.secret import Secret
 from conductor_core.store.database import Store
 
 PERSONA, TEMPLATE = Keepsake.PERSONA, Keepsake.TEMPLATE
-
-
-@pytest.fixture
-def store(tmp_path: Path, database_url: Secret | None) -> Iterator[Store]:
-    opened = Store.open(tmp_path / "home", database_url=database_url)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,13 +17,6 @@ LANES = [
     LaneSetup(provider="openai", model="gpt-4.1-mini", temperature=0.2, top_p=0.9, seed=7, system="Be brief."),
     LaneSetup(provider="local", first_turn=3),
 ]
-
-
-@pytest.fixture
-def store(tmp_path: Path, database_url: Secret | None) -> Iterator[Store]:
-    opened = Store.open(tmp_path / "home", database_url=database_url)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -132,4 +132,6 @@ def events(body: str) -> list[tuple[str, Any]]:
 
 
 def _client(port: int, headers: dict[str, str] | None = None) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers or {}, timeout=30.0, trust_env=False)
+    return httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{port}", headers=headers or {}, timeout=30.0, trust_env=False, verify=False
+    )

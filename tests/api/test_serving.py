@@ -17,7 +17,7 @@ from tests.api.door import TOKEN
 from tests.serving import Served, api_alone, free_port, refused_start, serving
 
 KEY = {"authorization": f"Bearer {TOKEN}"}
-DRILL = {"provider": "auto", "messages": [{"role": "user", "content": "Hello"}]}
+DRILL = {"provider": "drill_swift", "messages": [{"role": "user", "content": "Hello"}]}
 
 
 @pytest.fixture(scope="module")

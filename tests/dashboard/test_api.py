@@ -12,7 +12,7 @@ from tests.api.door import TOKEN
 from tests.serving import Served, free_port, serving, streamlit_run
 
 KEY = {"authorization": f"Bearer {TOKEN}"}
-HELLO = {"provider": "auto", "messages": [{"role": "user", "content": "Hello"}]}
+HELLO = {"provider": "drill_swift", "messages": [{"role": "user", "content": "Hello"}]}
 
 
 @pytest.fixture(scope="module")

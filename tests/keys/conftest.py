@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,14 +14,6 @@ from tests.clock import Clock
 
 OpenRing = Callable[..., KeyRing]
 """Opens a ring on the test's store, as a restart does: `open_ring()`, or with a `CONDUCTOR_API_KEY`."""
-
-
-@pytest.fixture
-def store(tmp_path: Path, database_url: Secret | None) -> Iterator[Store]:
-    """An open store; closed again."""
-    opened = Store.open(tmp_path / "home", database_url=database_url)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

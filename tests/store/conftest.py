@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,43 +17,17 @@ from conductor_core.store.database import Store
 from conductor_core.store.postgres import Postgres
 from conductor_core.store.sqlite import SQLite
 from conductor_core.store.sqlite_file import APPLICATION_ID, prepare_folder, writing_engine
+from tests.installation import give_database
 
-OpenStore = Callable[[], Store]
 DatabaseOf = Callable[[str], Engine]
 """A revision's number to a database of it."""
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """A data folder that does not exist yet."""
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def open_store(home: Path, database_url: Secret | None) -> OpenStore:
-    """Opens a store, again and again on the same database; the test closes it."""
-    return partial(Store.open, home, place="http://127.0.0.1:8501", database_url=database_url)
-
-
-@pytest.fixture
-def store(open_store: OpenStore) -> Iterator[Store]:
-    """An open store; closed again."""
-    opened = open_store()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def file_store(home: Path) -> Iterator[Store]:
-    """One on a file, for what only files have."""
-    opened = Store.open(home, place="http://127.0.0.1:8501")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def resting_store(home: Path, database_url: Secret | None) -> Iterator[Store]:
     """One that adds nothing up by itself, so that a test says what is added up when."""
+    if database_url is None:
+        give_database(home)
     backend = SQLite.open(home) if database_url is None else Postgres.open(database_url)
     opened = Store(backend, chore=lambda: None)
     opened.writer.start()

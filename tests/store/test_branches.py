@@ -6,7 +6,8 @@ from sqlalchemy import text
 
 from conductor_core.branches import Tree
 from conductor_core.store.database import Store
-from tests.store.conftest import DatabaseOf, OpenStore
+from tests.conftest import OpenStore
+from tests.store.conftest import DatabaseOf
 from tests.store.rows import answer, conversation, message
 
 INSERT = text(

@@ -15,7 +15,7 @@ from conductor_core.kinds import LaneState, Outcome, Source
 from conductor_core.store.database import Store
 from conductor_core.store.sqlite import SQLite
 from conductor_core.text import is_clean
-from tests.store.conftest import OpenStore
+from tests.conftest import OpenStore
 from tests.store.rows import answer, conversation, finished, fresh_id, incident, message, running, until
 
 CANARY = "zanzibar-quetzal-7193"

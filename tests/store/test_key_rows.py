@@ -11,8 +11,8 @@ from conductor_core.keys.key import Scope
 from conductor_core.kinds import Source
 from conductor_core.store.database import Store
 from conductor_core.store.saved import Saved
+from tests.conftest import OpenStore
 from tests.keys.keys import api_key
-from tests.store.conftest import OpenStore
 from tests.store.rows import finished
 
 KEY = api_key(

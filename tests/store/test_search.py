@@ -12,7 +12,8 @@ from sqlalchemy import text
 from conductor_core.kinds import LaneState
 from conductor_core.store.database import Store
 from conductor_core.store.words import finds, fold, terms_of, words_of
-from tests.store.conftest import DatabaseOf, OpenStore
+from tests.conftest import OpenStore
+from tests.store.conftest import DatabaseOf
 from tests.store.rows import answer, conversation, fresh_id, message
 
 LETTERS = "abÄßΣς京ﾀが😀1½_-'\"*%\\():^&|! \n"
