@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, FilePayload, expect
 
 from tests.e2e.conftest import Simulated
-from tests.e2e.reading import answered, box, choose, opened, send
+from tests.e2e.reading import answered, box, choose, opened
 from tests.files import PNG
 
 pytestmark = pytest.mark.e2e
@@ -25,13 +25,15 @@ def test_a_picture_and_a_text_go_with_a_message(simulated: Simulated, browser: B
     choose(page, "OpenAI")
     page.locator("input[type=file]").first.set_input_files([PROGRAM])
     expect(page.get_by_text("setup.txt")).to_be_visible()
-    send(page, "What is this?")
+    box(page).fill("What is this?")
+    submit = page.get_by_test_id("stChatInputSubmitButton")
+    expect(submit).to_be_enabled()  # once it is uploaded
+    submit.click()
     expect(page.get_by_text("setup.txt is neither a text nor an image", exact=False)).to_be_visible()
     expect(box(page)).to_have_value("What is this?")
     page.locator("input[type=file]").first.set_input_files([PICTURE, NOTES])
     expect(page.get_by_text("notes.txt")).to_be_visible()
-    submit = page.get_by_test_id("stChatInputSubmitButton")
-    expect(submit).to_be_enabled()  # once both are uploaded
+    expect(submit).to_be_enabled()
     submit.click()
     answered(page)
     sent = json.dumps(simulated.beside.upstream.last.body)

@@ -196,7 +196,7 @@ def test_a_template_is_sent_at_once(install: Install, upstream: Upstream, name: 
     """As what is typed is: below what is there, once, with all lanes."""
     install(upstream)
     kept(Keepsake.TEMPLATE, "Weather", WEATHER)
-    page = opened(name)
+    page = opened(name, CompareState(lanes=[lane("any words 1"), lane("any words 2")]))
     page.button(key="templates").click().run()
     keyed(page.selectbox, "template-")[0].select_index(0).run()
     keyed(page.text_area, "variable-")[0].set_value("Rome").run()

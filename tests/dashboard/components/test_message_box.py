@@ -7,7 +7,9 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
+from conductor_core.turns import LaneSetup
 from dashboard.components.message_box import RECALLED_CHARACTERS, latest
+from dashboard.state import CompareState
 from tests.dashboard.app_pages.pages import Install, ask, conversation_of, opened, send
 from tests.dashboard.app_pages.test_compare import BOX
 from tests.upstream import Upstream
@@ -30,7 +32,7 @@ def test_each_page_and_conversation_has_a_place_of_its_own(install: Install, ups
     assert told(page)["prompts"] == ["First", "Second"]
     other = opened("chat", c=conversation_of(page))
     assert (told(other)["place"], told(other)["begun"]) == (place, "")
-    compare = opened("compare")
+    compare = opened("compare", CompareState(lanes=[LaneSetup(provider="openai", model="any")] * 2))
     assert (told(compare)["place"], told(compare)["counts"]) == ("compare:new", False)
     compare = ask(compare, "Third", BOX)
     assert told(compare)["place"] == told(compare)["begun"] == f"compare:{conversation_of(compare)}"
