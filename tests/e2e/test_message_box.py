@@ -101,6 +101,23 @@ def test_what_is_typed_while_a_chat_begins_stays_with_it(simulated: Simulated, b
     page.close()
 
 
+def test_what_is_typed_while_another_chat_opens_belongs_to_it(simulated: Simulated, browser: BrowserContext) -> None:
+    """The one that was left keeps the draft it had."""
+    page = opened(browser, simulated.url)
+    send(page, "An old question")
+    answered(page)
+    box(page).fill("Half a thought")
+    old = page.url
+    page.get_by_role("button", name="New chat").click()
+    box(page).press_sequentially(" and a new one", delay=5)
+    expect(page.get_by_text("Ask anything")).to_be_visible()
+    expect(box(page)).to_have_value(" and a new one")
+    page.goto(old)
+    answered(page)
+    expect(box(page)).to_have_value("Half a thought")
+    page.close()
+
+
 def test_what_was_refused_is_given_back_once(simulated: Simulated, browser: BrowserContext) -> None:
     """It is a draft again, over a reload, too; sent at last it is gone."""
     page = opened(browser, simulated.url)

@@ -8,6 +8,7 @@ let page = null; // what the page said last: label, place, begun, given, put, go
 let tell = null; // how the page is told of the text's length, if it wants to know
 let box = null; // the box, as it was last seen
 let seen = ""; // the text in it then
+let left = null; // the text when its writer last did what may lead to another page
 let settled = null; // the text at the last tick
 let told = 0;
 let recalled = -1; // which earlier prompt was brought back
@@ -32,7 +33,8 @@ function start() {
   setInterval(tick, PAUSE_MS);
   document.addEventListener("input", look, true);
   document.addEventListener("keydown", pressed, true);
-  document.addEventListener("click", () => setTimeout(look), true);
+  document.addEventListener("click", clicked, true);
+  window.addEventListener("popstate", depart);
   window.addEventListener("pagehide", look);
 }
 
@@ -50,8 +52,28 @@ function turnTo(data) {
     keep(before.place, "");
   }
   if (moved) seen = null; // it is kept anew, in this place
-  if (moved && !isBegun && !isGiven && box && box === find()) write(load(data.place));
+  if (moved && !isBegun && !isGiven && box && box === find()) {
+    const since = typedSince();
+    if (since) keep(before.place, left);
+    write(load(data.place) + since);
+  }
+  if (moved) left = null;
   look();
+}
+
+// What was typed while this page was still on its way belongs to it.
+function typedSince() {
+  if (left === null || box.value === left) return "";
+  return box.value.startsWith(left) ? box.value.slice(left.length) : box.value;
+}
+
+function depart() {
+  left = box ? box.value : null;
+}
+
+function clicked(event) {
+  if (event.target !== box) depart();
+  setTimeout(look);
 }
 
 // Whatever is in the box is its draft; a box that is new has it put in.
@@ -81,6 +103,7 @@ function tick() {
 }
 
 function pressed(event) {
+  if (event.ctrlKey || event.metaKey) depart();
   if (event.target !== box || event.isComposing) return;
   if (event.key === "Enter") setTimeout(look);
   const plain = !(event.shiftKey || event.ctrlKey || event.altKey || event.metaKey);
