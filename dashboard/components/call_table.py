@@ -26,14 +26,14 @@ KEY = "calls"
 COLUMNS: tuple[dict[str, Any], ...] = (
     {"name": "When", "sort": "started_at"},
     {"name": "Provider", "who": True},
-    {"name": "Model"},
+    {"name": "Model", "cut": "calls-name"},
     {"name": "Ended", "state": True},
     {"name": "First token", "sort": "ttft_ms", "number": True},
     {"name": "Latency", "sort": "latency_ms", "number": True},
     {"name": "Tokens", "number": True},
     {"name": "Cost", "sort": "cost_usd", "number": True},
-    {"name": "From"},
-    {"name": "Error", "wide": True},
+    {"name": "From", "cut": "calls-name"},
+    {"name": "Error", "cut": "calls-wide"},
 )
 
 

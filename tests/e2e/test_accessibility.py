@@ -22,7 +22,7 @@ VIEWS: list[tuple[tuple[int, int], Literal["light", "dark"]]] = [
     (DESKTOP, "dark"),
     (PHONE, "light"),
 ]
-"""Each size and each theme once; at full counts all four."""
+"""The first; at full counts each size in each theme."""
 
 
 def complaints(page: Page, place: str) -> list[str]:
@@ -69,7 +69,7 @@ PAGES: dict[str, Callable[[Page], None]] = {
 }
 
 
-@pytest.mark.parametrize(("size", "scheme"), VIEWS if SCALE > 1 else VIEWS[:2], ids=str)
+@pytest.mark.parametrize(("size", "scheme"), VIEWS if SCALE > 1 else VIEWS[:1], ids=str)
 def test_axe_finds_nothing_serious(
     chromium: Browser, simulated: Simulated, size: tuple[int, int], scheme: Literal["light", "dark"]
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.e2e.conftest import Simulated
-from tests.e2e.reading import DESKTOP, PHONE, opened, until
+from tests.e2e.reading import every_window, opened, until
 
 pytestmark = pytest.mark.e2e
 
@@ -41,7 +41,7 @@ def revoked_at(simulated: Simulated, token: str) -> list[tuple[int | None]]:
         return database.execute("SELECT revoked_at FROM api_keys WHERE digest = ?", (digest,)).fetchall()
 
 
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@every_window
 def test_a_key_is_made_copied_and_revoked(simulated: Simulated, browser: BrowserContext, size: tuple[int, int]) -> None:
     """Its token is on the page once, in the database as a hash, and in the log never."""
     browser.grant_permissions(["clipboard-read", "clipboard-write"])

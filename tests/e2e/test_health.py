@@ -69,7 +69,7 @@ def lines(page: Page, name: str) -> int:
 def drag(page: Page, name: str) -> None:
     """Zooms to the middle of a chart."""
     layer = panel(page, name).locator(".nsewdrag").first
-    layer.scroll_into_view_if_needed()
+    layer.hover()  # waits until it rests where it is
     box = layer.bounding_box()
     assert box
     middle = box["y"] + box["height"] / 2

@@ -21,7 +21,7 @@ function rows(table, data, send) {
   for (const row of data.rows) {
     const line = make(body, "tr");
     data.columns.forEach((column, at) => {
-      const cell = make(line, "td", column.number ? "calls-number" : column.wide ? "calls-wide" : "");
+      const cell = make(line, "td", column.number ? "calls-number" : column.cut ?? "");
       const text = row.cells[at];
       if (at === 0) {
         const open = make(cell, "button", "", text);
@@ -34,7 +34,7 @@ function rows(table, data, send) {
       } else if (column.state) {
         make(cell, "span", `calls-${row.state}`, text);
       } else cell.textContent = text;
-      if (column.wide) cell.title = text;
+      if (column.cut) cell.title = text;
     });
     line.onclick = () => send("open", row.id);
   }
