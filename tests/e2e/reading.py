@@ -64,6 +64,13 @@ def choose(page: Page, label: str, at: int = 0) -> None:
     expect(model).to_be_enabled()
 
 
+def unfold(page: Page, label: str) -> None:
+    """Opens an expander and waits until it has its full height: what is in it would move from under a click."""
+    page.get_by_text(label, exact=True).click()
+    details = page.locator("details[open]").filter(has_text=label)
+    details.evaluate("details => Promise.allSettled(details.getAnimations().map(a => a.finished)).then(() => {})")
+
+
 def visit(page: Page, title: str) -> None:
     """Another page, from the navigation."""
     page.get_by_test_id("stSidebarNavLink").filter(has_text=title).click()

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.e2e.conftest import Simulated
-from tests.e2e.reading import every_window, opened, until
+from tests.e2e.reading import every_window, opened, unfold, until
 
 pytestmark = pytest.mark.e2e
 
@@ -47,7 +47,7 @@ def test_a_key_is_made_copied_and_revoked(simulated: Simulated, browser: Browser
     browser.grant_permissions(["clipboard-read", "clipboard-write"])
     name = f"program of {size[0]}"
     page = opened(browser, f"{simulated.url}/settings", "Settings", size)
-    page.get_by_text("Make a key", exact=True).click()
+    unfold(page, "Make a key")
     page.get_by_label("Name", exact=True).and_(page.get_by_placeholder("my-program")).fill(name)
     page.get_by_role("button", name="Make key").click()
     token = copied(page)

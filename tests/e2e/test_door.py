@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.e2e.conftest import Simulated
-from tests.e2e.reading import WAIT_MS
+from tests.e2e.reading import WAIT_MS, unfold
 
 pytestmark = pytest.mark.e2e
 
@@ -20,7 +20,7 @@ REFRESH_MS = 5_000
 def made_key(page: Page, url: str) -> str:
     """Makes a key in Settings, as a person does, and reads its token."""
     page.goto(f"{url}/settings")
-    page.get_by_text("Make a key", exact=True).click()
+    unfold(page, "Make a key")
     page.get_by_label("Name", exact=True).and_(page.get_by_placeholder("my-program")).fill(NAME)
     page.get_by_role("button", name="Make key").click()
     dialog = page.get_by_role("dialog", name="Copy this token now")
