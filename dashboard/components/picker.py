@@ -43,7 +43,7 @@ def taken_in(setup: LaneSetup, key: str) -> LaneSetup:
     if provider != setup.provider:
         model = None
     elif provider != Provider.AUTO:
-        model = st.session_state[f"model-{key}-{provider}"]
+        model = st.session_state.get(f"model-{key}-{provider}", model)  # not there yet where the last run was cut short
     chosen = {"provider": provider, "model": model, "system": system_prompt(key)}
     return setup.model_copy(update=parameters(key) | chosen)
 

@@ -83,6 +83,17 @@ def test_what_is_chosen_counts_for_a_prompt_sent_in_the_same_breath(install: Ins
     assert [answer.setup["provider"] for answer in exchange.answers] == ["openai", "openai", "anthropic"]
 
 
+def test_a_prompt_may_come_between_the_head_and_the_pickers(install: Install, upstream: Upstream) -> None:
+    """The head took the new provider in, and the run ended before its models were there to choose from."""
+    install(upstream)
+    page = comparing(*two(), blind=False)
+    compare_state(page).lanes[0] = LaneSetup(provider="anthropic")
+    page.selectbox(key="provider-None-0-0").select("anthropic")
+    page = ask(page, "Hello", BOX)
+    [exchange] = runtime.get_conductor().conversations.transcript(conversation_of(page)).exchanges
+    assert [answer.setup["provider"] for answer in exchange.answers] == ["anthropic", "anthropic"]
+
+
 def test_chat_does_not_tell_either(install: Install, upstream: Upstream) -> None:
     """Opened there by its address, a blind comparison is not shown, and it is said where it is."""
     install(upstream)
