@@ -16,7 +16,7 @@ from conductor_core.metrics.rollup import MEASURES, WIDTH
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from conductor_core.metrics.slabs import Slab
+    from conductor_core.metrics.slab import Slab
 
 KEPT = 12
 """Spans whose samples stay added up: those that a few readers look at in turn."""

@@ -18,7 +18,8 @@ from conductor_core.metrics.cells import Totals
 from conductor_core.metrics.figures import NO_FILTER, ROWS_AT_MOST, Filter, Overview
 from conductor_core.metrics.overview import SPREAD_EDGES, By, Groups, overview
 from conductor_core.metrics.rollup import LEVELS, MINUTE_MS
-from conductor_core.metrics.slabs import Slab, Slabs, empty_slab, joined, pending_slabs
+from conductor_core.metrics.slab import Slab, empty_slab, joined
+from conductor_core.metrics.slabs import Slabs, pending_slabs
 from conductor_core.metrics.span import DAY, Span
 from conductor_core.store import call_rows
 from conductor_core.store.call_rows import NEWEST_FIRST, CallOrder, CallPage, Cursor

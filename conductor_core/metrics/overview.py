@@ -21,7 +21,8 @@ from conductor_core.metrics.figures import (
     Quantiles,
     Spread,
 )
-from conductor_core.metrics.slabs import Names, Slab
+from conductor_core.metrics.slab import Slab
+from conductor_core.metrics.slabs import Names
 from conductor_core.metrics.span import Span
 from conductor_core.store.rollups import CALLS
 

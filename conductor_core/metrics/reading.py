@@ -7,18 +7,20 @@ has less taken out, so that three months cost as much in Delhi as in London.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from conductor_core.metrics import sketch
-from conductor_core.metrics.rollup import LEVELS, MINUTE_MS, WIDTH, sums_of
+from conductor_core.metrics.rollup import LEVELS, MINUTE_MS, MINUTES, WIDTH, sums_of
+from conductor_core.metrics.slab import Samples, Slab, slab_of
 from conductor_core.metrics.span import DAY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from conductor_core.metrics.slabs import Names, Place, Slab
+    from conductor_core.metrics.slabs import Names, Place
     from conductor_core.store.history import History, StoredBucket
 
 _MOST_CELLS = 4_000_000
@@ -70,6 +72,26 @@ def read_rollups(past: History, missing: Sequence[Place], names: Names) -> Itera
     at_once = max(1, _MOST_CELLS // (2 * max(len(past.series()), 1) * sketch.BINS))
     for begin in range(0, len(missing), at_once):
         yield from _read_some(past, missing[begin : begin + at_once], names)
+
+
+def has_minutes(past: History, place: Place) -> bool:
+    """Whether a bucket of a chart is made of whole minutes, and they are still kept."""
+    low, high, _ = place
+    return low % MINUTE_MS == high % MINUTE_MS == 0 and low >= past.pruned().get(MINUTES, 0)
+
+
+def read_minutes(past: History, run: Sequence[Place], names: Names) -> Iterator[Slab | None]:
+    """Exact slabs of neighbouring places from the minutes that make them up; None where one has only bins."""
+    stored = past.buckets(MINUTES, [(run[0][0], run[-1][1])])
+    edges = np.searchsorted([row[0] for row in stored], [low for low, _, _ in run] + [run[-1][1]])
+    for low, high in pairwise(edges):
+        _, series, sums, *sketches = zip(*stored[low:high], strict=True) if low < high else [()] * 6
+        samples = [sketch.values_of(of) for of in sketches]
+        known = [one for one in samples if one is not None]
+        if len(known) < len(samples):
+            yield None
+        else:
+            yield slab_of(names.numbers_of(past, series), sums_of(sums), known, exact=True)
 
 
 def _nearest_midnight(at: int) -> int:
@@ -141,13 +163,12 @@ def _summed(of_pieces: NDArray[np.float64], signed: Sequence[tuple[int, int]]) -
 
 def _slab(series: NDArray[np.int64], sums: NDArray[np.float64], counts: Sequence[NDArray[np.float64]]) -> Slab:
     """With only the series that occur, and of each only the bins that do."""
-    from conductor_core.metrics.slabs import Samples, Slab
-
     own = np.flatnonzero(sums.any(axis=1))
     samples = []
     for of in counts:
-        here = of[own]
-        owners, bins = np.nonzero(here)
+        here = of[own].ravel()
+        used = np.flatnonzero(here != 0)  # of booleans in one row: many times faster than what two axes take
+        owners, bins = np.divmod(used, sketch.BINS)
         # As small as they can be: they stay in memory.
-        samples.append(Samples(owners.astype(np.int32), bins.astype(np.int16), here[owners, bins].astype(np.uint32)))
+        samples.append(Samples(owners.astype(np.int32), bins.astype(np.int16), here[used].astype(np.uint32)))
     return Slab(series[own], sums[own], tuple(samples), exact=False)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +22,9 @@ if TYPE_CHECKING:
 
 LEVELS = (1, 15, 60, 1440)
 """Widths of buckets, in minutes: minutes, quarters of an hour (where odd time zones begin their days), hours, days."""
+
+MINUTES = LEVELS[0]
+"""The level that keeps few samples as they are, so that a page of few calls has exact percentiles."""
 
 MINUTE_MS = 60_000
 
@@ -188,24 +190,26 @@ def _of_level(calls: Columns, level: int) -> list[Bucket]:
     inverse = inverse.reshape(-1)
     sums = np.zeros((len(unique), WIDTH))
     np.add.at(sums, inverse, calls.sums)
-    sketches = [_sketched(values, inverse, len(unique)) for values in calls.measures]
+    sketches = [_sketched(values, inverse, len(unique), level) for values in calls.measures]
+    stored, size = sums.tobytes(), WIDTH * sums.itemsize
     return [
-        Bucket(level, int(start), int(series), sums[place].tobytes(), tuple(of[place] for of in sketches))
-        for place, (start, series) in enumerate(unique)
+        Bucket(level, start, series, stored[place : place + size], of_measures)
+        for place, (start, series), of_measures in zip(
+            range(0, len(stored), size), unique.tolist(), zip(*sketches, strict=True), strict=True
+        )
     ]
 
 
-def _sketched(values: NDArray[np.float64], owners: NDArray[np.int64], number: int) -> list[bytes]:
+def _sketched(values: NDArray[np.float64], owners: NDArray[np.int64], number: int, level: int) -> list[bytes]:
     """A sketch per owner, of the values that are known."""
     known = ~np.isnan(values)
-    keys = owners[known] * sketch.BINS + sketch.bins_of(values[known])
-    unique, counts = np.unique(keys, return_counts=True)
-    bins, edges = unique % sketch.BINS, np.searchsorted(unique, np.arange(number + 1) * sketch.BINS)
-    return [sketch.pack(bins[low:high], counts[low:high]) for low, high in pairwise(edges)]
+    return sketch.of_each(values[known], owners[known], number, keep_few=level == MINUTES)
 
 
 def sums_of(stored: Sequence[bytes]) -> NDArray[np.float64]:
     """Stored sums as rows; kinds that were not known when they were stored did not occur."""
+    if not stored:
+        return np.zeros((0, WIDTH))
     if all(len(one) == WIDTH * 8 for one in stored):
         return np.frombuffer(b"".join(stored), dtype="<f8").reshape(len(stored), WIDTH)
     return np.stack([np.frombuffer(one.ljust(WIDTH * 8, b"\0"), dtype="<f8") for one in stored])

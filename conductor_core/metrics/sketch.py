@@ -3,11 +3,15 @@
 A percentile read from it is within 1 % of the true one (the bound of Masson, Rim and Lee, "DDSketch", VLDB 2019, for
 bins of this ratio), whatever was added in whatever order, and sketches are merged by adding their bins. Stored as
 uint32s: the bin in the upper 12 bits, the count in the lower 20; a larger count takes several of them.
+
+Where few numbers are wanted as they are, a sketch is just them: a byte, and then the numbers as float64s, sorted. It
+can be merged with others like any sketch; an odd length tells it from them.
 """
 
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,8 +34,14 @@ EDGES = LEAST * np.power(RATIO, np.arange(BINS, dtype=np.float64))
 MIDDLES: NDArray[np.float64] = EDGES * 2 / (RATIO + 1)
 """What is read for a number of each bin: at most 1 % from either edge."""
 
+FEW = 256
+"""So many numbers may be kept as they are: 2 KB, about what the bins of a busy minute take."""
+
 _COUNT_BITS = 20
 _MOST = (1 << _COUNT_BITS) - 1
+_ENTRY, _NUMBER = 4, 8
+"""Bytes of a bin with its count, and of a number kept as it is."""
+_FEW_MARK = b"\0"
 
 
 def bins_of(values: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -52,29 +62,83 @@ def pack(bins: NDArray[np.int64], counts: NDArray[np.int64]) -> bytes:
     return ((bins.astype(np.uint32) << _COUNT_BITS) | counts.astype(np.uint32)).astype("<u4").tobytes()
 
 
-def unpack(stored: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Stored sketches one after the other: which of them an entry is from, its bin, its count."""
-    entries = np.frombuffer(b"".join(stored), dtype="<u4")
-    owners = np.repeat(np.arange(len(stored)), [len(one) >> 2 for one in stored])
-    return owners, (entries >> _COUNT_BITS).astype(np.int64), (entries & _MOST).astype(np.int64)
+def of_each(
+    values: NDArray[np.float64], owners: NDArray[np.int64], number: int, *, keep_few: bool = False
+) -> list[bytes]:
+    """A sketch per owner (from 0 to `number` - 1) of what is its.
+
+    Args:
+        keep_few: up to `FEW` numbers of an owner are kept as they are.
+    """
+    sizes = np.bincount(owners, minlength=number)
+    few = sizes <= (FEW if keep_few else 0)
+    binned = ~few[owners]
+    stored = _binned_each(values[binned], owners[binned], number)
+    if keep_few:
+        order = np.lexsort((values, owners))
+        as_they_are = values[order].astype("<f8").tobytes()
+        ends = _NUMBER * np.cumsum(sizes)
+        for owner in np.flatnonzero(few & (sizes > 0)).tolist():
+            stored[owner] = _FEW_MARK + as_they_are[ends[owner] - _NUMBER * sizes[owner] : ends[owner]]
+    return stored
+
+
+def values_of(stored: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
+    """The numbers of stored sketches one after the other: of which one each is, and it; None if any has only bins."""
+    lengths = _lengths(stored)
+    if not ((lengths == 0) | (lengths % 2 == 1)).all():
+        return None
+    values = np.frombuffer(b"".join([one[1:] for one in stored]), dtype="<f8")
+    return np.repeat(np.arange(len(stored)), lengths // _NUMBER), values
 
 
 def add_up(stored: Sequence[bytes], owners: NDArray[np.int64], number: int) -> NDArray[np.float64]:
     """Stored sketches added up by owner (from 0 to `number` - 1): a row of counts per bin for each."""
-    entries = np.frombuffer(b"".join(stored), dtype="<u4")
-    lengths = np.fromiter(map(len, stored), dtype=np.int64, count=len(stored)) >> 2
-    places = np.repeat(owners * BINS, lengths)
+    lengths = _lengths(stored)
+    few = lengths % 2 == 1
+    with_bins = [one for one in stored if not len(one) % 2] if few.any() else stored
+    entries = np.frombuffer(b"".join(with_bins), dtype="<u4")
+    places = np.repeat(owners[~few] * BINS, lengths[~few] // _ENTRY)
     places += entries >> _COUNT_BITS
     counts = np.bincount(places, weights=entries & _MOST, minlength=number * BINS)
+    if few.any():
+        values = np.frombuffer(b"".join([one[1:] for one in stored if len(one) % 2]), dtype="<f8")
+        places = np.repeat(owners[few] * BINS, lengths[few] // _NUMBER) + bins_of(values)
+        counts = counts + np.bincount(places, minlength=number * BINS)
     return counts.astype(np.float64, copy=False).reshape(number, BINS)
 
 
 def merge(stored: Sequence[bytes]) -> bytes:
     """Several sketches as one."""
-    _, bins, counts = unpack(stored)
-    summed = np.bincount(bins, weights=counts, minlength=1).astype(np.int64)
-    used = np.flatnonzero(summed)
-    return pack(used, summed[used])
+    few = values_of(stored)
+    if few is None or len(few[1]) > FEW:
+        return binned(stored)
+    return _FEW_MARK + np.sort(few[1]).tobytes() if len(few[1]) else b""
+
+
+def binned(stored: Sequence[bytes]) -> bytes:
+    """Several sketches as one that has bins, whatever they have."""
+    [counts] = add_up(stored, np.zeros(len(stored), dtype=np.int64), 1)
+    used = np.flatnonzero(counts)
+    return pack(used, counts[used].astype(np.int64))
+
+
+def same(one: bytes, other: bytes) -> bool:
+    """Whether two sketches say the same, as far as both know it."""
+    return merge([one]) == merge([other]) or (len(one) % 2 != len(other) % 2 and binned([one]) == binned([other]))
+
+
+def _binned_each(values: NDArray[np.float64], owners: NDArray[np.int64], number: int) -> list[bytes]:
+    keys, counts = np.unique(owners * BINS + bins_of(values), return_counts=True)
+    bins, edges = keys % BINS, np.searchsorted(keys, np.arange(number + 1) * BINS)
+    if len(counts) and counts.max() > _MOST:
+        return [pack(bins[low:high], counts[low:high]) for low, high in pairwise(edges)]
+    packed = pack(bins, counts)
+    return [packed[low:high] for low, high in pairwise((_ENTRY * edges).tolist())]
+
+
+def _lengths(stored: Sequence[bytes]) -> NDArray[np.int64]:
+    return np.fromiter(map(len, stored), dtype=np.int64, count=len(stored))
 
 
 def quantiles(counts: NDArray[np.int64]) -> NDArray[np.float64]:

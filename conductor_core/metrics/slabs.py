@@ -9,23 +9,20 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from conductor_core.metrics import sketch
 from conductor_core.metrics.call import COLUMNS
-from conductor_core.metrics.cells import Cells, Grouping
-from conductor_core.metrics.reading import read_rollups
-from conductor_core.metrics.rollup import WIDTH, Columns, by_column
+from conductor_core.metrics.reading import has_minutes, read_minutes, read_rollups
+from conductor_core.metrics.rollup import Columns, by_column
+from conductor_core.metrics.slab import Slab, slab_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from conductor_core.metrics.figures import LastError
     from conductor_core.store.history import History
 
     Place = tuple[int, int, bool]
@@ -33,53 +30,6 @@ if TYPE_CHECKING:
 QUARTER_MS = 900_000
 KEPT = 600
 """Slabs in memory: all ranges of a few readers."""
-
-
-@dataclass(slots=True)
-class Slab:
-    """What the calls begun in one bucket of a chart add up to, by series.
-
-    Attributes:
-        series: numbers of the series that occur …
-        sums: … and a row of sums for each.
-        samples: of each measure the samples, whose each is (a place in `series`), what it is (a bin, or when `exact`
-            the value), and how often it occurs.
-        memo: what was made of it for one way of grouping.
-        last_errors: what was found in it of some filters.
-    """
-
-    series: NDArray[np.int64]
-    sums: NDArray[np.float64]
-    samples: tuple[Samples, ...]
-    exact: bool
-    memo: dict[object, Cells] = field(default_factory=dict)
-    last_errors: dict[object, LastError | None] = field(default_factory=dict)
-
-    def cells(self, grouping: Grouping) -> Cells:
-        """Its figures by group; kept."""
-        found = self.memo.get(grouping.key)
-        if found is None:
-            if len(self.memo) >= 4:
-                self.memo.clear()
-            found = self.memo[grouping.key] = Cells.of(self, grouping)
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """Samples of one measure; see `Slab`."""
-
-    owners: NDArray[Any]
-    values: NDArray[Any]
-    counts: NDArray[Any]
-
-
-_NO_SAMPLES = Samples(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0, dtype=np.int64))
-
-
-def empty_slab(*, exact: bool) -> Slab:
-    """No calls. Not a constant, since what is made of it for one installation is kept in it."""
-    return Slab(np.zeros(0, dtype=np.int64), np.zeros((0, WIDTH)), (_NO_SAMPLES,) * 3, exact)
 
 
 class Names:
@@ -139,7 +89,7 @@ class Slabs:
             self._forget_changed(past)
             missing = [place for place in wanted if place not in self._kept]
             if missing:
-                read = _read_rows if exact else read_rollups
+                read = _read_exactly if exact else read_rollups
                 self._kept.update(zip(missing, read(past, missing, self.names), strict=True))
             found = [self._kept[place] for place in wanted]
             for place in wanted:
@@ -171,46 +121,36 @@ def pending_slabs(calls: Columns, edges: Sequence[int], *, exact: bool) -> dict[
     }
 
 
-def joined(slab: Slab, other: Slab) -> Slab:
-    """Two slabs of one bucket as one."""
-    series = np.concatenate((slab.series, other.series))
-    samples = tuple(
-        Samples(
-            np.concatenate((ours.owners, theirs.owners + len(slab.series))),
-            np.concatenate((ours.values, theirs.values)),
-            np.concatenate((ours.counts, theirs.counts)),
-        )
-        for ours, theirs in zip(slab.samples, other.samples, strict=True)
-    )
-    return Slab(series, np.concatenate((slab.sums, other.sums)), samples, slab.exact)
-
-
 def _any_within(moments: Sequence[int], place: Place) -> bool:
     """Whether any quarter of an hour that begins at one of the moments overlaps a slab's time."""
     low, high, _ = place
     return bisect_right(moments, low - QUARTER_MS) < bisect_left(moments, high)
 
 
-def _read_rows(past: History, missing: Sequence[Place], names: Names) -> Iterable[Slab]:
-    """From the calls: one reading per run of neighbours."""
-    for run in _runs(missing):
-        calls = names.columns(past.counted_calls(run[0][0], run[-1][1]))
-        edges = np.searchsorted(calls.started, [low for low, _, _ in run] + [run[-1][1]])
-        for low, high in pairwise(edges):
-            yield _from_columns(calls, np.arange(low, high), exact=True)
+def _read_exactly(past: History, missing: Sequence[Place], names: Names) -> Iterator[Slab]:
+    """From what minutes keep, where that is enough, else from the calls: one reading per run of neighbours."""
+    found: dict[Place, Slab | None] = dict.fromkeys(missing)
+    for run in _runs([place for place in missing if has_minutes(past, place)]):
+        found.update(zip(run, read_minutes(past, run, names), strict=True))
+    for run in _runs([place for place, slab in found.items() if slab is None]):
+        found.update(zip(run, _read_rows(past, run, names), strict=True))
+    return (slab for slab in found.values() if slab)
+
+
+def _read_rows(past: History, run: Sequence[Place], names: Names) -> Iterator[Slab]:
+    calls = names.columns(past.counted_calls(run[0][0], run[-1][1]))
+    edges = np.searchsorted(calls.started, [low for low, _, _ in run] + [run[-1][1]])
+    for low, high in pairwise(edges):
+        yield _from_columns(calls, np.arange(low, high), exact=True)
 
 
 def _from_columns(calls: Columns, rows: NDArray[np.int64], *, exact: bool) -> Slab:
-    series, owners = np.unique(calls.series[rows], return_inverse=True)
-    sums = np.zeros((len(series), WIDTH))
-    np.add.at(sums, owners, calls.sums[rows])
     samples = []
     for measure in calls.measures:
         values = measure[rows]
-        known = ~np.isnan(values)
-        kept = values[known] if exact else sketch.bins_of(values[known]).astype(np.float64)
-        samples.append(Samples(owners[known], kept, np.ones(int(known.sum()), dtype=np.int64)))
-    return Slab(series, sums, tuple(samples), exact)
+        known = np.flatnonzero(~np.isnan(values))
+        samples.append((known, values[known]))
+    return slab_of(calls.series[rows], calls.sums[rows], samples, exact=exact)
 
 
 def _runs(missing: Sequence[Place]) -> list[list[Place]]:

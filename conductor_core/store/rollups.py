@@ -8,7 +8,7 @@ of the app left behind.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ PAUSE = 1.0
 
 BATCHES_KEPT = 1000
 
-_MARKED_AT_ONCE = 500  # SQLite before 3.32 takes no more than 999 parameters
+_AT_ONCE = 500  # SQLite before 3.32 takes no more than 999 parameters
 
 QUARTER_MS = 900_000
 HOUR_SECONDS = 3600.0
@@ -69,6 +69,9 @@ class Counted(IntEnum):
 
 UNCOUNTED = calls.c.counted != literal_column(str(int(Counted.YES)))
 """Written as the partial index says it: for a parameter a prepared plan may not know that the index has them all."""
+
+
+_KEPT = (rollups.c.start, rollups.c.series, rollups.c.sums, rollups.c.latency, rollups.c.ttft, rollups.c.pace)
 
 
 class Rollups:
@@ -121,8 +124,8 @@ class Rollups:
         copy = self._copy()
         save_buckets(connection, copy, added)
         note_batch(connection, copy, {bucket.start // QUARTER_MS for bucket in added if bucket.level == 15})
-        for start in range(0, len(found), _MARKED_AT_ONCE):
-            connection.execute(_mark_counted(), {"these": [row.id for row in found[start : start + _MARKED_AT_ONCE]]})
+        for start in range(0, len(found), _AT_ONCE):
+            connection.execute(_mark_counted(), {"these": [row.id for row in found[start : start + _AT_ONCE]]})
         return known
 
     def _number(
@@ -164,33 +167,41 @@ def _note_pruned(connection: Connection, level: int, until: int, deleted: int) -
 
 def save_buckets(connection: Connection, copy: int, added: Iterable[Bucket]) -> None:
     """Adds buckets to what a copy has stored of them."""
-    by_place: dict[tuple[int, int], list[Bucket]] = {}
-    for bucket in added:
-        by_place.setdefault((bucket.level, bucket.start), []).append(bucket)
-    rows = []
-    for (level, start), here in by_place.items():
-        wanted = select(rollups.c.series, rollups.c.sums, rollups.c.latency, rollups.c.ttft, rollups.c.pace).where(
-            rollups.c.level == level, rollups.c.start == start, rollups.c.copy == copy
-        )
-        stored = {row.series: row for row in connection.execute(wanted)}
-        for bucket in here:
-            old = stored.get(bucket.series)
-            total = bucket.merged(old.sums, (old.latency, old.ttft, old.pace)) if old else bucket
-            latency, ttft, pace = total.sketches
-            rows.append(
-                {
-                    "level": level,
-                    "start": start,
-                    "series": bucket.series,
-                    "copy": copy,
-                    "sums": total.sums,
-                    "latency": latency,
-                    "ttft": ttft,
-                    "pace": pace,
-                }
-            )
-    if rows:
-        connection.execute(_save_rollup(connection), rows)
+    new = {(bucket.level, bucket.start, bucket.series): bucket for bucket in added}
+    starts: dict[int, set[int]] = {}
+    for level, start, _ in new:
+        starts.setdefault(level, set()).add(start)
+    for level, of_level in starts.items():
+        for stored in _stored(connection, copy, level, sorted(of_level)):
+            bucket = new.get((level, stored.start, stored.series))
+            if bucket:
+                sketches = (stored.latency, stored.ttft, stored.pace)
+                new[level, stored.start, stored.series] = bucket.merged(stored.sums, sketches)
+    if new:
+        connection.execute(_save_rollup(connection), [_row(copy, bucket) for bucket in new.values()])
+
+
+def _stored(connection: Connection, copy: int, level: int, starts: Sequence[int]) -> Iterator[Any]:
+    """A copy's buckets of a level that begin at some moments."""
+    wanted = select(*_KEPT).where(
+        rollups.c.level == level, rollups.c.copy == copy, rollups.c.start.in_(bindparam("starts", expanding=True))
+    )
+    for begin in range(0, len(starts), _AT_ONCE):
+        yield from connection.execute(wanted, {"starts": starts[begin : begin + _AT_ONCE]})
+
+
+def _row(copy: int, bucket: Bucket) -> dict[str, Any]:
+    latency, ttft, pace = bucket.sketches
+    return {
+        "level": bucket.level,
+        "start": bucket.start,
+        "series": bucket.series,
+        "copy": copy,
+        "sums": bucket.sums,
+        "latency": latency,
+        "ttft": ttft,
+        "pace": pace,
+    }
 
 
 def insert_for(connection: Connection) -> Callable[[Any], Any]:

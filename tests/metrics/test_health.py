@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 
 from conductor_core.kinds import Outcome
+from conductor_core.metrics import sketch
 from conductor_core.metrics.call import Call
 from conductor_core.metrics.figures import NO_FILTER, Filter
 from conductor_core.metrics.health import Health
@@ -19,7 +20,7 @@ from conductor_core.metrics.span import DAY, HOUR, Range, Span
 from conductor_core.store.database import Store
 from conductor_core.store.rollups import Rollups
 from tests.metrics.histories import ZONES, World, clear, play, worlds
-from tests.metrics.plain import check
+from tests.metrics.plain import check, percentile
 from tests.store.planted import Plant, changed_byte, doubled_bucket, dropped_bucket, lost_sample
 from tests.store.rows import finished
 
@@ -29,16 +30,21 @@ BEGUN = 21_900 * DAY + 5 * HOUR
 
 # Shrinking such a history takes minutes and says little more; a failing one is short as it is.
 @settings(phases=[Phase.explicit, Phase.generate])
-@given(worlds(), st.sampled_from([0, 4, 10_000]))
+@given(worlds(), st.sampled_from([0, 4, 10_000]), st.sampled_from([0, 2, sketch.FEW]))
 def test_every_figure_equals_a_plain_count(
-    resting_store: Store, engine: Engine, world: World, exact_below: int
+    resting_store: Store, engine: Engine, world: World, exact_below: int, few: int
 ) -> None:
-    """Whatever was called, however it ended, was asked again, saved and added up: and as of every moment."""
+    """Whatever was called, however it ended, was asked again, saved and added up: and as of every moment.
+
+    Also where minutes keep fewer samples as they are, down to none.
+    """
     clear(engine)
     health = Health(resting_store, exact_below)
     known: dict[str, Call] = {}
     for step in world.steps:
-        play(world, step, resting_store, engine, known)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sketch, "FEW", few)
+            play(world, step, resting_store, engine, known)
         rows = resting_store.calls_between(0, 2**62)
         for asked in world.questions:
             found = health.overview(asked.span, asked.by, asked.filter, compare=asked.compare)
@@ -97,10 +103,36 @@ def test_a_live_look_reads_only_what_changed(resting_store: Store, engine: Engin
         assert health.overview(span).total.calls == first.total.calls + 1
         assert not reads
         Rollups(engine, lambda: 2).add_up()
+        reads.clear()  # adding up read what it added to
         assert health.overview(span).total.calls == first.total.calls + 1
         assert len(reads) == 1
     finally:
         event.remove(Engine, "before_cursor_execute", _noted)
+
+
+@pytest.mark.parametrize(("few", "rows_read"), [(sketch.FEW, False), (99, True)])
+def test_a_few_calls_are_read_from_their_minutes(
+    resting_store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch, few: int, rows_read: bool
+) -> None:
+    """To the last digit; where a minute had too many to keep them as they are, from their rows."""
+    monkeypatch.setattr(sketch, "FEW", few)
+    calls = [finished(started_at=BEGUN + number, latency_ms=100.0 * 1.07**number) for number in range(100)]
+    for saved in [resting_store.save_call(call) for call in calls]:
+        saved.result()
+    Rollups(engine, lambda: 1).add_up()
+    reads = []
+
+    @event.listens_for(Engine, "before_cursor_execute")
+    def _noted(_c: object, _cursor: object, text: str, *_: object) -> None:
+        reads.append("counted !=" in text and "ORDER BY calls.started_at" in text and "DESC" not in text)
+
+    try:
+        found = Health(resting_store).overview(Span.between(BEGUN, BEGUN + HOUR))
+    finally:
+        event.remove(Engine, "before_cursor_execute", _noted)
+    assert found.exact
+    assert found.total.latency.p50 == percentile([call.latency_ms or 0.0 for call in calls], 0.5)
+    assert any(reads) == rows_read
 
 
 def test_more_waiting_calls_than_are_read_are_said_to_be_missing(

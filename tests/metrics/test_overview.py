@@ -12,7 +12,8 @@ from conductor_core.metrics.cells import Grouping, Totals, measures_of
 from conductor_core.metrics.figures import NO_FIGURES, Figures, Filter, Key
 from conductor_core.metrics.overview import SPREAD_EDGES, Groups
 from conductor_core.metrics.rollup import WIDTH
-from conductor_core.metrics.slabs import Names, Samples, Slab
+from conductor_core.metrics.slab import Samples, Slab
+from conductor_core.metrics.slabs import Names
 
 SERIES = [("openai", "a", "chat"), ("openai", "b", "api"), ("groq", "a", "chat"), ("groq", "a", "drill")]
 

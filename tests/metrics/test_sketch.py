@@ -35,13 +35,36 @@ def test_merging_is_adding_it_all_to_one(parts: list[list[float]]) -> None:
     assert sketch.merge([sketched(part) for part in parts]) == sketched([value for part in parts for value in part])
 
 
+@given(st.lists(st.tuples(st.integers(0, 3), VALUES), max_size=40), st.integers(0, 12))
+def test_few_numbers_are_kept_as_they_are(samples: list[tuple[int, float]], few: int) -> None:
+    """Up to so many of each owner, sorted; merged they are what they would have been together."""
+    owners, values = np.array([of for of, _ in samples], dtype=np.int64), np.array([value for _, value in samples])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sketch, "FEW", few)
+        stored = sketch.of_each(values, owners, 4, keep_few=True)
+        [together] = sketch.of_each(values, np.zeros_like(owners), 1, keep_few=True)
+        assert sketch.merge(stored) == together
+        for owner, one in enumerate(stored):
+            own = sorted(value for of, value in samples if of == owner)
+            kept = sketch.values_of([one])
+            assert (None if kept is None else kept[1].tolist()) == (own if len(own) <= few else None)
+    assert sketch.same(together, sketched(list(values)))
+
+
+@given(st.lists(VALUES, min_size=1, max_size=20), st.lists(VALUES, min_size=1, max_size=20))
+def test_what_is_kept_as_it_is_adds_up_with_what_is_not(few: list[float], many: list[float]) -> None:
+    """To the same bins; only a sketch of other numbers is another one."""
+    [kept] = sketch.of_each(np.array(few), np.zeros(len(few), dtype=np.int64), 1, keep_few=True)
+    assert sketch.merge([kept, sketched(many)]) == sketched([*few, *many])
+    assert not sketch.same(kept, sketched([*few, 1.0]))
+
+
 @given(st.integers(0, sketch.BINS - 1), st.integers(1, 10_000_000))
 def test_any_count_survives_being_stored(bin: int, count: int) -> None:
     """Also one that needs more bits than an entry has."""
     stored = sketch.pack(np.array([bin]), np.array([count]))
-    _, bins, counts = sketch.unpack([stored])
-    assert set(bins) == {bin}
-    assert counts.sum() == count
+    [counts] = sketch.add_up([stored], np.zeros(1, dtype=np.int64), 1)
+    assert counts[bin] == counts.sum() == count
     assert sketch.merge([stored, stored]) == sketch.pack(np.array([bin]), np.array([2 * count]))
 
 

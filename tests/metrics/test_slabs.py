@@ -9,7 +9,8 @@ from sqlalchemy import Engine
 
 from conductor_core.metrics import slabs as slabs_module
 from conductor_core.metrics.rollup import attempts
-from conductor_core.metrics.slabs import Names, Slab, Slabs
+from conductor_core.metrics.slab import Slab
+from conductor_core.metrics.slabs import Names, Slabs
 from conductor_core.metrics.span import HOUR, MINUTE
 from conductor_core.store.database import Store
 from conductor_core.store.rollups import Rollups

@@ -19,7 +19,7 @@ def changed_byte(engine: Engine) -> None:
 
 def lost_sample(engine: Engine) -> None:
     """A latency is gone from one bucket's sketch of each level."""
-    _change(engine, "latency", lambda stored: stored[4:])
+    _change(engine, "latency", _without_first)
 
 
 def dropped_bucket(engine: Engine) -> None:
@@ -35,6 +35,11 @@ def doubled_bucket(engine: Engine) -> None:
         for place in _firsts(connection):
             row = connection.execute(select(rollups).where(*_at(place))).one()._asdict()
             connection.execute(insert(rollups), {**row, "copy": row["copy"] + 1})
+
+
+def _without_first(stored: bytes) -> bytes:
+    """Minutes have a byte before numbers of eight; others have bins of four."""
+    return stored[:1] + stored[9:] if len(stored) % 2 else stored[4:]
 
 
 def _with_more(stored: bytes) -> bytes:
