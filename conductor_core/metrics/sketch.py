@@ -184,9 +184,11 @@ def ranked(
 
 
 def exact_quantiles(groups: NDArray[np.int64], values: NDArray[np.float64], number: int) -> NDArray[np.float64]:
-    """The same of the samples themselves; `groups` says whose each is, from 0 to `number` - 1."""
-    order = np.lexsort((values, groups))
-    sizes = np.bincount(groups, minlength=number)
+    """The same of the samples themselves; `groups` says whose each is, from 0 to `number` - 1. The last row: of all."""
+    order = np.argsort(values)
+    # Sorting small whole numbers takes no comparisons, so that this is faster than sorting by both at once.
+    by_group = order[np.argsort(groups[order].astype(np.int16 if number < 2**15 else np.int64), kind="stable")]
+    sizes = np.append(np.bincount(groups, minlength=number), len(values))
     ends = np.cumsum(sizes)
-    every = np.arange(len(values))
-    return ranked(sizes, ends - sizes, every + 1, every, values[order])
+    every = np.arange(2 * len(values))
+    return ranked(sizes, ends - sizes, every + 1, every, values[np.concatenate((by_group, order))])

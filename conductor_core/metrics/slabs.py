@@ -10,6 +10,7 @@ import threading
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,8 @@ import numpy as np
 
 from conductor_core.metrics.call import COLUMNS
 from conductor_core.metrics.reading import has_minutes, read_minutes, read_rollups
-from conductor_core.metrics.rollup import Columns, by_column
-from conductor_core.metrics.slab import Slab, slab_of
+from conductor_core.metrics.rollup import MINUTE_MS, Columns, by_column
+from conductor_core.metrics.slab import Slab, joined, slab_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -128,13 +129,24 @@ def _any_within(moments: Sequence[int], place: Place) -> bool:
 
 
 def _read_exactly(past: History, missing: Sequence[Place], names: Names) -> Iterator[Slab]:
-    """From what minutes keep, where that is enough, else from the calls: one reading per run of neighbours."""
-    found: dict[Place, Slab | None] = dict.fromkeys(missing)
-    for run in _runs([place for place in missing if has_minutes(past, place)]):
+    """Whole minutes from what is kept of them, where that is enough; all else from the calls."""
+    of_places = [_parts(past, place) for place in missing]
+    found: dict[Place, Slab | None] = dict.fromkeys(part for parts in of_places for part in parts)
+    for run in _runs([part for part in found if has_minutes(past, part)]):
         found.update(zip(run, read_minutes(past, run, names), strict=True))
-    for run in _runs([place for place, slab in found.items() if slab is None]):
+    for run in _runs([part for part, slab in found.items() if slab is None]):
         found.update(zip(run, _read_rows(past, run, names), strict=True))
-    return (slab for slab in found.values() if slab)
+    for parts in of_places:
+        yield reduce(joined, [slab for part in parts if (slab := found[part])])
+
+
+def _parts(past: History, place: Place) -> list[Place]:
+    """A place cut into its whole minutes and what lies around them, if those are kept."""
+    low, high, exact = place
+    first, last = -(-low // MINUTE_MS) * MINUTE_MS, high // MINUTE_MS * MINUTE_MS
+    if first >= last or not has_minutes(past, (first, last, exact)):
+        return [place]
+    return [(begin, end, exact) for begin, end in ((low, first), (first, last), (last, high)) if begin < end]
 
 
 def _read_rows(past: History, run: Sequence[Place], names: Names) -> Iterator[Slab]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, select
+from sqlalchemy import Connection, Select, bindparam, case, false, func, literal_column, select
 
 from conductor_core.kinds import Outcome, Source
 from conductor_core.metrics.call import COLUMNS
@@ -18,7 +18,15 @@ StoredBucket = tuple[int, int, bytes, bytes, bytes, bytes]
 """Start in UTC ms, series, sums, and the three sketches."""
 
 _WHOSE = (calls.c.provider, calls.c.model, calls.c.source)
-_ADDED_UP = [calls.c[name] for name in COLUMNS]
+_ADDED_UP = {name: calls.c[name] for name in COLUMNS}
+_AS_THEY_ARE: Iterable[Any] = (_ADDED_UP | {"counted": literal_column(str(int(Counted.YES)))}).values()
+_AS_COUNTED: Iterable[Any] = (
+    _ADDED_UP
+    | {
+        "superseded": case((calls.c.counted == Counted.AS_LAST, false()), else_=calls.c.superseded),
+        "counted": literal_column(str(int(Counted.YES))),
+    }
+).values()
 _FINISHED = calls.c.outcome != Outcome.RUNNING
 
 
@@ -95,18 +103,14 @@ class History:
 
         As they were added up: one that was taken for its request's last attempt is one here too.
         """
-        wanted = select(*_WHOSE, *_ADDED_UP).where(
+        wanted = select(*_WHOSE, *_AS_COUNTED).where(
             calls.c.started_at >= since, calls.c.started_at < until, calls.c.counted != Counted.NOT_YET, _FINISHED
         )
-        superseded, counted = 3 + COLUMNS.index("superseded"), 3 + COLUMNS.index("counted")
-        return [
-            row if row[counted] == Counted.YES else _with(_with(row, superseded, False), counted, Counted.YES)
-            for row in self._rows(wanted.order_by(calls.c.started_at))
-        ]
+        return self._rows(wanted.order_by(calls.c.started_at))
 
     def pending_calls(self, since: int, until: int, most: int) -> list[tuple[Any, ...]]:
         """The same of those that are not added up yet, or not rightly; at most so many, the newest."""
-        wanted = self._pending(select(*_WHOSE, *_ADDED_UP), since, until)
+        wanted = self._pending(select(*_WHOSE, *_ADDED_UP.values()), since, until)
         return self._rows(wanted.order_by(calls.c.started_at.desc()).limit(most))
 
     def count_pending(self, since: int, until: int) -> int:
@@ -116,10 +120,8 @@ class History:
 
     def calls(self, wanted: Sequence[Any], limit: int) -> list[tuple[Any, ...]]:
         """The same of the newest finished calls that meet some conditions, whether added up or not."""
-        found = select(*_WHOSE, *_ADDED_UP).where(_FINISHED, *wanted)
-        counted = 3 + COLUMNS.index("counted")
-        newest = found.order_by(calls.c.started_at.desc()).limit(limit)
-        return [_with(row, counted, Counted.YES) for row in self._rows(newest)]
+        found = select(*_WHOSE, *_AS_THEY_ARE).where(_FINISHED, *wanted)
+        return self._rows(found.order_by(calls.c.started_at.desc()).limit(limit))
 
     def count(self, wanted: Sequence[Any]) -> int:
         """How many calls meet some conditions."""
@@ -155,7 +157,3 @@ class History:
 
     def _rows(self, statement: Select[Any]) -> list[Any]:
         return list(self._connection.execute(statement).all())
-
-
-def _with(row: tuple[Any, ...], place: int, value: object) -> tuple[Any, ...]:
-    return (*row[:place], value, *row[place + 1 :])
