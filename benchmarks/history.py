@@ -249,10 +249,15 @@ def _write(
     connection: Connection, rows: list[tuple[Any, ...]], numbers: dict[tuple[str, str, str], int], until: int
 ) -> None:
     """Calls of one UTC day, and what they add up to."""
-    mark = "?" if connection.dialect.name == "sqlite" else "%s"
-    connection.exec_driver_sql(
-        f"INSERT INTO calls ({', '.join(NAMES)}) VALUES ({', '.join([mark] * len(NAMES))})", rows
-    )
+    columns = ", ".join(NAMES)
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"INSERT INTO calls ({columns}) VALUES ({', '.join('?' * len(NAMES))})", rows)
+    else:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        with driver.cursor() as cursor, cursor.copy(f"COPY calls ({columns}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
     places = [NAMES.index(name) for name in COLUMNS]
     whose = [NAMES.index(name) for name in ("provider", "model", "source")]
     added = Columns.of(

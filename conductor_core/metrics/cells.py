@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from conductor_core.metrics import sketch
-from conductor_core.metrics.rollup import MEASURES, WIDTH
+from conductor_core.metrics.rollup import MEASURES, added_up
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,9 +54,8 @@ class Cells:
     def of(cls, slab: Slab, grouping: Grouping) -> Cells:
         groups = grouping.of[slab.series]
         counted = groups >= 0
-        sums = np.zeros((grouping.number + 1, WIDTH))
-        np.add.at(sums, groups[counted], slab.sums[counted])
-        sums[-1] = slab.sums[counted].sum(axis=0)
+        by_group = added_up(slab.sums[counted], groups[counted], grouping.number)
+        sums = np.vstack((by_group, by_group.sum(axis=0)))
         measures = measures_of([slab], grouping)
         return cls(sums, tuple(one.quantiles() for one in measures), tuple(one.sizes() for one in measures))
 
@@ -69,7 +68,8 @@ class Binned:
 
     @classmethod
     def of(cls, groups: NDArray[np.int64], bins: NDArray[Any], counts: NDArray[Any], number: int) -> Binned:
-        keys = groups * sketch.BINS + bins.astype(np.int64)
+        keys = groups * sketch.BINS
+        keys += bins
         summed = np.bincount(keys, weights=counts, minlength=number * sketch.BINS)
         shaped = summed.astype(np.int64).reshape(number, sketch.BINS)
         return cls(np.vstack((shaped, shaped.sum(axis=0))))
@@ -118,13 +118,20 @@ def measures_of(slabs: Sequence[Slab], grouping: Grouping) -> tuple[Measure, ...
 
 def _measure(slabs: Sequence[Slab], place: int, grouping: Grouping) -> Measure:
     samples = [slab.samples[place] for slab in slabs]
-    groups = np.concatenate([grouping.of[slab.series][one.owners] for slab, one in zip(slabs, samples, strict=True)])
-    values = np.concatenate([one.values for one in samples])
+    groups = _chained([grouping.of[slab.series][one.owners] for slab, one in zip(slabs, samples, strict=True)])
+    values = _chained([one.values for one in samples])
+    counts = _chained([one.counts for one in samples])
     used = groups >= 0
+    if not used.all():
+        groups, values, counts = groups[used], values[used], counts[used]
     if slabs[0].exact:
-        return Exact(groups[used], values[used], grouping.number)
-    counts = np.concatenate([one.counts for one in samples])
-    return Binned.of(groups[used], values[used], counts[used], grouping.number)
+        return Exact(groups, values, grouping.number)
+    return Binned.of(groups, values, counts, grouping.number)
+
+
+def _chained(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Arrays one after the other; a single one is not copied."""
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
 @dataclass(frozen=True, slots=True)

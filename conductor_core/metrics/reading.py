@@ -7,13 +7,14 @@ has less taken out, so that three months cost as much in Delhi as in London.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from conductor_core.metrics import sketch
-from conductor_core.metrics.rollup import LEVELS, MINUTE_MS, MINUTES, WIDTH, sums_of
+from conductor_core.metrics.rollup import LEVELS, MEASURES, MINUTE_MS, MINUTES, added_up, sums_of
 from conductor_core.metrics.slab import Samples, Slab, slab_of
 from conductor_core.metrics.span import DAY
 
@@ -23,8 +24,14 @@ if TYPE_CHECKING:
     from conductor_core.metrics.slabs import Names, Place
     from conductor_core.store.history import History, StoredBucket
 
-_MOST_CELLS = 4_000_000
-"""Counts at once while rollups are read: 32 MB."""
+    _Entries = tuple[NDArray[np.int64], NDArray[np.int16], NDArray[np.int32]]
+
+_MOST_ROWS = 20_000
+"""Stored buckets in memory at once, of some KB each."""
+
+
+_FEW_ROWS = 2
+"""So many stored buckets of a series may stay side by side: adding their bins up would cost more than it saves."""
 
 
 class Piece(NamedTuple):
@@ -68,10 +75,12 @@ def cover(low: int, high: int) -> list[tuple[int, int, int]]:
 
 
 def read_rollups(past: History, missing: Sequence[Place], names: Names) -> Iterator[Slab]:
-    """As many slabs at once as fit into `_MOST_CELLS` counts; of each there are about two pieces."""
-    at_once = max(1, _MOST_CELLS // (2 * max(len(past.series()), 1) * sketch.BINS))
-    for begin in range(0, len(missing), at_once):
-        yield from _read_some(past, missing[begin : begin + at_once], names)
+    """Slabs from rollups, as many at once as fit into `_MOST_ROWS` stored buckets."""
+    of_slabs = [_parts(low, high) for low, high, _ in missing]
+    longest = max(sum(part.number for part in parts) for parts in of_slabs)
+    at_once = max(1, _MOST_ROWS // (longest * max(len(past.series()), 1)))
+    for begin in range(0, len(of_slabs), at_once):
+        yield from _read_some(past, of_slabs[begin : begin + at_once], names)
 
 
 def has_minutes(past: History, place: Place) -> bool:
@@ -94,81 +103,109 @@ def read_minutes(past: History, run: Sequence[Place], names: Names) -> Iterator[
             yield slab_of(names.numbers_of(past, series), sums_of(sums), known, exact=True)
 
 
+class _Part(NamedTuple):
+    """Neighbouring stored buckets of one level, to be put in or (`sign` -1) taken out."""
+
+    level: int
+    begin: int
+    end: int
+    sign: int
+
+    @property
+    def number(self) -> int:
+        return (self.end - self.begin) // (self.level * MINUTE_MS)
+
+
+def _parts(low: int, high: int) -> list[_Part]:
+    return [_Part(*part, piece.sign) for piece in pieces(low, high) for part in cover(piece.begin, piece.end)]
+
+
 def _nearest_midnight(at: int) -> int:
     return (at + DAY // 2) // DAY * DAY
 
 
-def _read_some(past: History, wanted: Sequence[Place], names: Names) -> Iterator[Slab]:
-    """Pieces first, since most are part of two slabs: put into one and taken out of its neighbour."""
-    of_slabs = [pieces(low, high) for low, high, _ in wanted]
-    distinct = sorted({(piece.begin, piece.end) for found in of_slabs for piece in found})
-    series, sums, counts = _pieces_added_up(past, distinct, names)
-    numbers = {piece: number for number, piece in enumerate(distinct)}
-    for found in of_slabs:
-        signed = [(numbers[piece.begin, piece.end], piece.sign) for piece in found]
-        yield _slab(series, _summed(sums, signed), [_summed(of, signed) for of in counts])
+def _read_some(past: History, of_slabs: Sequence[Sequence[_Part]], names: Names) -> Iterator[Slab]:
+    """One reading per level, since neighbours need much the same."""
+    wanted: dict[int, list[tuple[int, int]]] = {}
+    for part in sorted({part for parts in of_slabs for part in parts}):
+        wanted.setdefault(part.level, []).append((part.begin, part.end))
+    read = {level: _Stored.of(past.buckets(level, _joined(spans)), past, names) for level, spans in wanted.items()}
+    for parts in of_slabs:
+        yield _slab([(read[part.level].between(part.begin, part.end), part.sign) for part in parts])
 
 
-def _pieces_added_up(
-    past: History, distinct: Sequence[tuple[int, int]], names: Names
-) -> tuple[NDArray[np.int64], NDArray[np.float64], list[NDArray[np.float64]]]:
-    """Which series occur; by piece and series the sums; of each measure by piece and series the counts per bin."""
-    stored, places = _stored_buckets(past, distinct)
-    series, columns = np.unique(names.numbers_of(past, [row[1] for row in stored]), return_inverse=True)
-    shape, cells = (len(distinct), len(series)), places * len(series) + columns
-    sums = np.zeros((len(distinct) * len(series), WIDTH))
-    _, sums_stored, *sketches = zip(*(row[1:] for row in stored), strict=True) if stored else [()] * 5
-    if stored:
-        np.add.at(sums, cells, sums_of(sums_stored))
-    counts = [sketch.add_up(of, cells, len(sums)).reshape(*shape, sketch.BINS) for of in sketches]
-    return series, sums.reshape(*shape, WIDTH), counts
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """Stored buckets by start, column by column.
+
+    Attributes:
+        sketches: of each measure where the entries of each bucket begin, and their bins and counts.
+    """
+
+    starts: NDArray[np.int64]
+    series: NDArray[np.int64]
+    sums: NDArray[np.float64]
+    sketches: tuple[_Entries, ...]
+
+    @classmethod
+    def of(cls, rows: Sequence[StoredBucket], past: History, names: Names) -> _Stored:
+        starts, series, sums, *sketches = zip(*rows, strict=True) if rows else [()] * 6
+        return cls(
+            np.array(starts, dtype=np.int64),
+            names.numbers_of(past, series),
+            sums_of(sums),
+            tuple(sketch.entries_of(of) for of in sketches),
+        )
+
+    def between(self, begin: int, end: int) -> _Stored:
+        """Those that begin in [begin, end)."""
+        first, last = np.searchsorted(self.starts, [begin, end])
+        rows = slice(first, last)
+        return _Stored(
+            self.starts[rows], self.series[rows], self.sums[rows], tuple(_some(of, first, last) for of in self.sketches)
+        )
 
 
-def _stored_buckets(past: History, distinct: Sequence[tuple[int, int]]) -> tuple[list[StoredBucket], NDArray[np.int64]]:
-    """The stored buckets that fill some pieces, and which piece each fills; one reading per level."""
-    by_level: dict[int, list[tuple[int, int, int]]] = {}
-    for place, piece in enumerate(distinct):
-        for level, begin, end in cover(*piece):
-            by_level.setdefault(level, []).append((begin, end, place))
-    stored: list[StoredBucket] = []
-    places = [np.zeros(0, dtype=np.int64)]
-    for level, parts in by_level.items():
-        rows = past.buckets(level, _joined(parts))
-        starts = np.array([row[0] for row in rows], dtype=np.int64)
-        for begin, end, place in parts:
-            first, last = np.searchsorted(starts, [begin, end])
-            stored += rows[first:last]
-            places.append(np.full(last - first, place))
-    return stored, np.concatenate(places)
+def _some(entries: _Entries, first: int, last: int) -> _Entries:
+    edges, bins, counts = entries
+    begin, end = edges[first], edges[last]
+    return edges[first : last + 1] - begin, bins[begin:end], counts[begin:end]
 
 
-def _joined(parts: Sequence[tuple[int, int, int]]) -> list[tuple[int, int]]:
-    """The times of some parts in order, overlapping and neighbouring ones as one."""
-    spans: list[tuple[int, int]] = []
-    for begin, end, _ in sorted(parts):
-        if spans and begin <= spans[-1][1]:
-            spans[-1] = (spans[-1][0], max(spans[-1][1], end))
+def _joined(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Times in order, overlapping and neighbouring ones as one."""
+    joined: list[tuple[int, int]] = []
+    for begin, end in spans:
+        if joined and begin <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
         else:
-            spans.append((begin, end))
-    return spans
+            joined.append((begin, end))
+    return joined
 
 
-def _summed(of_pieces: NDArray[np.float64], signed: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
-    [(first, sign), *more] = signed
-    total: NDArray[np.float64] = of_pieces[first] if sign > 0 else -of_pieces[first]
-    for number, sign in more:
-        total = total + of_pieces[number] if sign > 0 else total - of_pieces[number]
-    return total
-
-
-def _slab(series: NDArray[np.int64], sums: NDArray[np.float64], counts: Sequence[NDArray[np.float64]]) -> Slab:
-    """With only the series that occur, and of each only the bins that do."""
-    own = np.flatnonzero(sums.any(axis=1))
+def _slab(parts: Sequence[tuple[_Stored, int]]) -> Slab:
+    """What some stored buckets add up to, each with its sign."""
+    every = np.concatenate([stored.series for stored, _ in parts])
+    signed = np.concatenate([sign * stored.sums for stored, sign in parts])
+    series, owners = np.unique(every, return_inverse=True)
     samples = []
-    for of in counts:
-        here = of[own].ravel()
-        used = np.flatnonzero(here != 0)  # of booleans in one row: many times faster than what two axes take
-        owners, bins = np.divmod(used, sketch.BINS)
-        # As small as they can be: they stay in memory.
-        samples.append(Samples(owners.astype(np.int32), bins.astype(np.int16), here[used].astype(np.uint32)))
-    return Slab(series[own], sums[own], tuple(samples), exact=False)
+    for measure in range(len(MEASURES)):
+        entries = [(*stored.sketches[measure], sign) for stored, sign in parts]
+        lengths = np.concatenate([np.diff(edges) for edges, *_ in entries])
+        whose = np.repeat(owners.astype(np.int32), lengths)
+        bins = np.concatenate([bins for _, bins, _, _ in entries])
+        counts = np.concatenate([counts if sign > 0 else -counts for *_, counts, sign in entries])
+        if len(every) > _FEW_ROWS * len(series) or any(sign < 0 for _, sign in parts):
+            whose, bins, counts = _summed(whose, bins, counts, len(series))
+        samples.append(Samples(whose, bins, counts))
+    return Slab(series, added_up(signed, owners, len(series)), tuple(samples), exact=False)
+
+
+def _summed(
+    whose: NDArray[np.int32], bins: NDArray[np.int16], counts: NDArray[np.int32], number: int
+) -> tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.int32]]:
+    """Every bin of an owner once, as small as they can be: they stay in memory."""
+    summed = np.bincount(whose * sketch.BINS + bins, weights=counts, minlength=number * sketch.BINS)
+    used = np.flatnonzero(summed != 0)
+    owners, found = np.divmod(used.astype(np.int32), sketch.BINS)
+    return owners, found.astype(np.int16), summed[used].astype(np.int32)

@@ -188,8 +188,7 @@ def _of_level(calls: Columns, level: int) -> list[Bucket]:
     keys = np.stack((calls.started // width * width, calls.series), axis=1)
     unique, inverse = np.unique(keys, axis=0, return_inverse=True)
     inverse = inverse.reshape(-1)
-    sums = np.zeros((len(unique), WIDTH))
-    np.add.at(sums, inverse, calls.sums)
+    sums = added_up(calls.sums, inverse, len(unique))
     sketches = [_sketched(values, inverse, len(unique), level) for values in calls.measures]
     stored, size = sums.tobytes(), WIDTH * sums.itemsize
     return [
@@ -204,6 +203,14 @@ def _sketched(values: NDArray[np.float64], owners: NDArray[np.int64], number: in
     """A sketch per owner, of the values that are known."""
     known = ~np.isnan(values)
     return sketch.of_each(values[known], owners[known], number, keep_few=level == MINUTES)
+
+
+def added_up(rows: NDArray[np.float64], owners: NDArray[np.int64], number: int) -> NDArray[np.float64]:
+    """Rows of sums added up by owner (from 0 to `number` - 1)."""
+    cells = (owners[:, np.newaxis] * WIDTH + np.arange(WIDTH)).ravel()
+    # Several times faster than `np.add.at`, which goes row by row.
+    summed = np.bincount(cells, weights=rows.ravel(), minlength=number * WIDTH)
+    return summed.astype(np.float64, copy=False).reshape(number, WIDTH)
 
 
 def sums_of(stored: Sequence[bytes]) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ import numpy as np
 from conductor_core.metrics.figures import SHARES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -92,20 +92,25 @@ def values_of(stored: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.fl
     return np.repeat(np.arange(len(stored)), lengths // _NUMBER), values
 
 
-def add_up(stored: Sequence[bytes], owners: NDArray[np.int64], number: int) -> NDArray[np.float64]:
-    """Stored sketches added up by owner (from 0 to `number` - 1): a row of counts per bin for each."""
+def entries_of(stored: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.int16], NDArray[np.int32]]:
+    """Stored sketches one after the other: where each begins and the last one ends; the bin and count of each entry.
+
+    What is kept as it is is an entry each.
+    """
     lengths = _lengths(stored)
     few = lengths % 2 == 1
-    with_bins = [one for one in stored if not len(one) % 2] if few.any() else stored
-    entries = np.frombuffer(b"".join(with_bins), dtype="<u4")
-    places = np.repeat(owners[~few] * BINS, lengths[~few] // _ENTRY)
-    places += entries >> _COUNT_BITS
-    counts = np.bincount(places, weights=entries & _MOST, minlength=number * BINS)
-    if few.any():
-        values = np.frombuffer(b"".join([one[1:] for one in stored if len(one) % 2]), dtype="<f8")
-        places = np.repeat(owners[few] * BINS, lengths[few] // _NUMBER) + bins_of(values)
-        counts = counts + np.bincount(places, minlength=number * BINS)
-    return counts.astype(np.float64, copy=False).reshape(number, BINS)
+    ends = np.cumsum(np.where(few, lengths // _NUMBER, lengths // _ENTRY))
+    edges = np.concatenate(([0], ends))
+    entries = np.frombuffer(b"".join([one for one in stored if not len(one) % 2]), dtype="<u4")
+    bins, counts = (entries >> _COUNT_BITS).astype(np.int16), (entries & _MOST).astype(np.int32)
+    if not few.any():
+        return edges, bins, counts
+    values = np.frombuffer(b"".join([one[1:] for one in stored if len(one) % 2]), dtype="<f8")
+    as_they_are = np.repeat(few, np.diff(edges))
+    every_bin, every_count = np.empty(len(as_they_are), dtype=np.int16), np.ones(len(as_they_are), dtype=np.int32)
+    every_bin[as_they_are], every_bin[~as_they_are] = bins_of(values), bins
+    every_count[~as_they_are] = counts
+    return edges, every_bin, every_count
 
 
 def merge(stored: Sequence[bytes]) -> bytes:
@@ -118,9 +123,10 @@ def merge(stored: Sequence[bytes]) -> bytes:
 
 def binned(stored: Sequence[bytes]) -> bytes:
     """Several sketches as one that has bins, whatever they have."""
-    [counts] = add_up(stored, np.zeros(len(stored), dtype=np.int64), 1)
-    used = np.flatnonzero(counts)
-    return pack(used, counts[used].astype(np.int64))
+    _, bins, counts = entries_of(stored)
+    summed = np.bincount(bins, weights=counts, minlength=1).astype(np.int64)
+    used = np.flatnonzero(summed)
+    return pack(used, summed[used])
 
 
 def same(one: bytes, other: bytes) -> bool:
@@ -149,36 +155,28 @@ def quantiles(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     running = np.cumsum(counts.ravel())
     ends = running[BINS - 1 :: BINS]
     begins = np.concatenate(([0], ends[:-1]))
-    return ranked(ends - begins, begins, running, np.arange(counts.size) % BINS, MIDDLES)
+    return ranked(ends - begins, begins, lambda rank: MIDDLES[np.searchsorted(running, rank, side="right") % BINS])
 
 
 def ranked(
     sizes: NDArray[np.int64],
     begins: NDArray[np.int64],
-    running: NDArray[np.int64],
-    places: NDArray[np.int64],
-    values: NDArray[np.float64],
+    value_of: Callable[[NDArray[np.int64]], NDArray[np.float64]],
 ) -> NDArray[np.float64]:
     """The percentiles of `SHARES` of each group of a row of samples that is sorted by group, then by size.
 
     Args:
         sizes: samples of each group.
         begins: samples before each group.
-        running: after each entry, how many samples there were so far.
-        places: where the value of each entry is found.
-        values: the values.
+        value_of: for places in the row, from 0 on, the values there.
     """
     found = np.full((len(sizes), len(SHARES)), np.nan)
     some = sizes > 0
     ranks = np.multiply.outer(sizes[some] - 1, np.array(SHARES))
     below = np.floor(ranks).astype(np.int64)
     first = begins[some][:, None]
-
-    def at(rank: NDArray[np.int64]) -> NDArray[np.float64]:
-        return values[places[np.searchsorted(running, first + rank, side="right")]]
-
-    low = at(below)
-    high = at(np.minimum(below + 1, (sizes[some] - 1)[:, None]))
+    low = value_of(first + below)
+    high = value_of(first + np.minimum(below + 1, (sizes[some] - 1)[:, None]))
     found[some] = low + (high - low) * (ranks - below)
     return found
 
@@ -189,6 +187,5 @@ def exact_quantiles(groups: NDArray[np.int64], values: NDArray[np.float64], numb
     # Sorting small whole numbers takes no comparisons, so that this is faster than sorting by both at once.
     by_group = order[np.argsort(groups[order].astype(np.int16 if number < 2**15 else np.int64), kind="stable")]
     sizes = np.append(np.bincount(groups, minlength=number), len(values))
-    ends = np.cumsum(sizes)
-    every = np.arange(2 * len(values))
-    return ranked(sizes, ends - sizes, every + 1, every, values[np.concatenate((by_group, order))])
+    in_order = values[np.concatenate((by_group, order))]
+    return ranked(sizes, np.cumsum(sizes) - sizes, lambda rank: in_order[rank])

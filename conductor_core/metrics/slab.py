@@ -10,7 +10,7 @@ import numpy as np
 
 from conductor_core.metrics import sketch
 from conductor_core.metrics.cells import Cells, Grouping
-from conductor_core.metrics.rollup import WIDTH
+from conductor_core.metrics.rollup import WIDTH, added_up
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,10 +94,8 @@ def slab_of(
         exact: values are kept as they are; else as bins.
     """
     distinct, owners = np.unique(series, return_inverse=True)
-    summed = np.zeros((len(distinct), WIDTH))
-    np.add.at(summed, owners, sums)
     kept = tuple(
         Samples(owners[rows], values if exact else sketch.bins_of(values), np.ones(len(rows), dtype=np.int64))
         for rows, values in samples
     )
-    return Slab(distinct, summed, kept, exact)
+    return Slab(distinct, added_up(sums, owners, len(distinct)), kept, exact)
