@@ -1,6 +1,7 @@
 """Fills a data folder with a history of calls, rollups and all, to measure and look at: the same for the same seed.
 
     python -m benchmarks.history --home /tmp/tenmillion --calls 10000000 --days 90
+    python -m benchmarks.history --home postgresql+psycopg://…   # an empty database instead of a folder
 
 Twelve models of eight providers asked from three places, by day more than by night; one call in a hundred fails, in one
 of several ways, and most of those are asked again elsewhere; one model's price is unknown, one costs nothing.
@@ -87,7 +88,7 @@ FAULT_SHARES = np.array([share for _, _, share in FAULTS])
 def main() -> None:
     """Fills a folder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--home", required=True, help="a folder, or the address of a PostgreSQL database")
     parser.add_argument("--calls", type=int, default=10_000_000)
     parser.add_argument("--days", type=int, default=90)
     parser.add_argument("--until", type=int, default=None, help="UTC ms; now, when it is left out")
@@ -97,8 +98,22 @@ def main() -> None:
     print(f"{given.calls:,} calls in {time.perf_counter() - begun:.0f} s, in {given.home}")
 
 
-def fill(home: Path, number: int, days: int, until: int, *, progress: bool = False) -> None:
-    """Writes so many calls of the days up to `until` (UTC ms) into a folder that has none yet."""
+def fill(home: Path | str, number: int, days: int, until: int, *, progress: bool = False) -> None:
+    """Writes so many calls of the days up to `until` (UTC ms) into a folder, or a database, that has none yet."""
+    if is_address(home):
+        engine = postgres(str(home))
+        fill_database(engine, number, days, until, progress=progress)
+        engine.dispose()
+    else:
+        _fill_folder(Path(home), number, days, until, progress=progress)
+
+
+def is_address(home: Path | str) -> bool:
+    """Of a PostgreSQL database."""
+    return str(home).startswith("postgresql")
+
+
+def _fill_folder(home: Path, number: int, days: int, until: int, *, progress: bool) -> None:
     prepare_folder(home)
     lock = DataLock.take(home, "")
     prepare_file(home / "conductor.db")

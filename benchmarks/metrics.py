@@ -1,8 +1,8 @@
 """What Health costs: pages of every range, cold and warm, a live refresh, the same in plain SQL, and recording a call.
 
     python -m benchmarks.metrics                                    # generates what it needs: a minute
-    python -m benchmarks.metrics --calls 10000000 --keep /tmp/bench # the full size: fifteen minutes the first time
-    CONDUCTOR_DATABASE_URL=postgresql+psycopg://… python -m benchmarks.metrics   # plain SQL there, too: an empty one
+    python -m benchmarks.metrics --calls 10000000 --keep /tmp/bench # the full size: some minutes more the first time
+    python -m benchmarks.metrics --home postgresql+psycopg://… --tenth postgresql+psycopg://…   # two empty databases
 
 CPU time is the process's; other programs on the machine lengthen only wall time. Ratios are of one run.
 """
@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import os
 import resource
 import statistics
 import subprocess
@@ -28,11 +27,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, text
 
-from benchmarks.history import MODELS, SOURCES, fill, fill_database, postgres
+from benchmarks.history import MODELS, SOURCES, fill, is_address, postgres
 from benchmarks.store import finished, started, writer_seconds
 from conductor_core.metrics.call import Call
 from conductor_core.metrics.health import Health
 from conductor_core.metrics.span import HOUR, Range, Span
+from conductor_core.secret import Secret
 from conductor_core.store.database import Store
 from conductor_core.store.sqlite_file import reading_engine
 
@@ -79,20 +79,19 @@ def newest(store: Store) -> int:
     return store.recent_calls(1)[0].started_at
 
 
-def cold(home: Path, question: str, zone: str) -> Took:
+def cold(home: str, question: str, zone: str) -> Took:
     """The first page of a process that has just opened the store, best of two."""
-    command = [sys.executable, "-m", "benchmarks.metrics", "--cold", question, "--zone", zone, "--home", str(home)]
+    command = [sys.executable, "-m", "benchmarks.metrics", "--cold", question, "--zone", zone, "--home", home]
     found = [json.loads(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(2)]
     return min((Took(*one) for one in found), key=lambda took: took.cpu)
 
 
-def print_cold(home: Path, question: str, zone: str) -> None:
+def print_cold(home: str, question: str, zone: str) -> None:
     """What that process does."""
-    store = Store.open(home)
-    now, health = newest(store), Health(store)
-    took = measured(lambda: ask(health, question, now, ZoneInfo(zone)))
+    with opened(home) as store:
+        now, health = newest(store), Health(store)
+        took = measured(lambda: ask(health, question, now, ZoneInfo(zone)))
     print(json.dumps([took.wall, took.cpu]))
-    store.close()
 
 
 def warm(health: Health, question: str, now: int, zone: tzinfo, times: int = 7) -> Took:
@@ -103,7 +102,7 @@ def warm(health: Health, question: str, now: int, zone: tzinfo, times: int = 7) 
     return Took(statistics.median(one.wall for one in took), statistics.median(one.cpu for one in took))
 
 
-def pages(home: Path, tenth: Path) -> None:
+def pages(home: str, tenth: str) -> None:
     """Every question in every zone, with all calls and with a tenth of them."""
     print("page of        zone             cold: ms (CPU)    tenth, CPU   ratio   warm: ms (CPU)   tenth, CPU   ratio")
     with opened(home) as store, opened(tenth) as small:
@@ -135,7 +134,7 @@ def ratio(all_calls: Took, some: Took) -> str:
     return f"{all_calls.cpu / some.cpu:6.2f}"
 
 
-def live(home: Path) -> None:
+def live(home: str) -> None:
     """A refresh after each of some new calls, with what is not added up yet and what just was."""
     with opened(home) as store:
         now, health = newest(store), Health(store)
@@ -182,25 +181,12 @@ FROM calls WHERE started_at >= :since AND started_at < :until AND source <> 'dri
 }
 
 
-def plain_sql(home: Path, ranges: Iterable[str]) -> None:
+def plain_sql(home: str, ranges: Iterable[str]) -> None:
     """Three of the page's questions as SQL over the rows: totals, lines, and percentiles of the groups."""
-    engine = reading_engine(home / "conductor.db")
+    engine = postgres(home) if is_address(home) else reading_engine(Path(home) / "conductor.db")
     with opened(home) as store, engine.connect() as connection:
-        print("the same in plain SQL (SQLite; totals, lines, one percentile of one measure without lines):")
+        print(f"the same in plain SQL ({engine.dialect.name}; totals, lines, percentiles without lines):")
         _compare(connection, Health(store), newest(store), ranges)
-    engine.dispose()
-
-
-def plain_postgres(url: str, calls: int, now: int, home: Path) -> None:
-    """The same with `percentile_cont`; fills the database first."""
-    engine = postgres(url)
-    with engine.connect() as connection:
-        filled = connection.execute(text("SELECT count(*) FROM calls")).scalar_one()
-    if not filled:
-        fill_database(engine, calls, 90, now + 1)
-    with opened(home) as store, engine.connect() as connection:
-        print("the same in plain SQL (PostgreSQL; totals, lines, percentile_cont of two measures without lines):")
-        _compare(connection, Health(store), now, QUESTIONS[:-1])
     engine.dispose()
 
 
@@ -224,7 +210,7 @@ def _compare(connection: Connection, health: Health, now: int, ranges: Iterable[
 
 def recording(calls: int) -> None:
     """What a finished call costs whoever made it, and how many the writer takes, rollups included."""
-    with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as store:
+    with tempfile.TemporaryDirectory() as folder, opened(folder) as store:
         rows = [_one_of_many(number) for number in range(calls)]
         store.save_call(rows[0]).result()
         before, begun, spent = writer_seconds(), time.perf_counter(), 0.0
@@ -257,13 +243,26 @@ def waiting(store: Store) -> int:
 
 
 @contextmanager
-def opened(home: Path) -> Iterator[Store]:
-    """A store, closed again."""
-    store = Store.open(home)
-    try:
-        yield store
-    finally:
-        store.close()
+def opened(home: str) -> Iterator[Store]:
+    """The store of a folder, or of a database; closed again."""
+    with tempfile.TemporaryDirectory() as empty:
+        url = Secret(home) if is_address(home) else None
+        store = Store.open(Path(empty if url else home), database_url=url)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+def filled(home: str) -> bool:
+    """Whether there are calls in it."""
+    if not is_address(home):
+        return Path(home).exists()
+    engine = postgres(home)
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT 1 FROM calls LIMIT 1")).first()
+    engine.dispose()
+    return found is not None
 
 
 def rss() -> float:
@@ -276,8 +275,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=300_000)
     parser.add_argument("--keep", type=Path, help="where to keep the generated folders from run to run")
-    parser.add_argument("--home", type=Path, help="a folder filled by benchmarks.history, instead …")
-    parser.add_argument("--tenth", type=Path, help="… and one with a tenth of its calls up to the same time")
+    parser.add_argument("--home", help="a folder, or a database's address, filled by benchmarks.history, instead …")
+    parser.add_argument("--tenth", help="… and one with a tenth of its calls up to the same time")
     parser.add_argument("--parts", nargs="*", default=PARTS, choices=PARTS)
     parser.add_argument("--cold", help=argparse.SUPPRESS)
     parser.add_argument("--zone", help=argparse.SUPPRESS)
@@ -287,22 +286,17 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as scratch:
         folder = given.keep or Path(scratch)
-        home, tenth = given.home or folder / "all", given.tenth or folder / "tenth"
+        home, tenth = given.home or str(folder / "all"), given.tenth or str(folder / "tenth")
         until = time.time_ns() // 1_000_000
-        if not home.exists():
-            fill(home, given.calls, 90, until, progress=sys.stderr.isatty())
-            fill(tenth, given.calls // 10, 90, until, progress=sys.stderr.isatty())
+        for place, calls in ((home, given.calls), (tenth, given.calls // 10)):
+            if not filled(place):
+                fill(place, calls, 90, until, progress=sys.stderr.isatty())
         if "pages" in given.parts:
             pages(home, tenth)
         if "recording" in given.parts:
             recording(50_000)
         if "sql" in given.parts:
             plain_sql(home, QUESTIONS[:-1])
-        url = os.environ.get("CONDUCTOR_DATABASE_URL")
-        if url and "sql" in given.parts:
-            with opened(home) as store:
-                now = newest(store)
-            plain_postgres(url, given.calls, now, home)
         if "live" in given.parts:  # last, since it adds calls
             live(home)
 
