@@ -132,6 +132,18 @@ def test_a_damaged_page_is_noticed(home: Path) -> None:
     assert_refused_untouched(home, StoreError, "is damaged")
 
 
+def test_a_start_does_not_wait_for_all_calls_to_be_checked(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of millions only those are looked at that a second is enough for; here none is. All else is checked whole."""
+    path = closed_store(home)
+    one = "INSERT INTO calls (id, request_id, attempt, source, provider, model, started_at, cost_kind, outcome)"
+    many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000)"
+    execute(path, f"{many} {one} SELECT i, i, 0, 'chat', 'p', 'm', i, 'free', 'ok' FROM n")
+    monkeypatch.setattr("conductor_core.store.sqlite_file._CHECK_SECONDS", 0.0)
+    Store.open(home).close()
+    execute(path, "DROP TABLE messages", "PRAGMA wal_checkpoint(TRUNCATE)")
+    assert_refused_untouched(home, StoreError, "messages missing")
+
+
 def test_a_cut_file_is_noticed(home: Path) -> None:
     """A file that ends in the middle is refused, and stays as it is."""
     path = closed_store(home)
