@@ -16,7 +16,7 @@ from conductor_core.metrics.rollup import MEASURES, added_up
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from conductor_core.metrics.slab import Slab
+    from conductor_core.metrics.slab import Samples, Slab
 
 KEPT = 12
 """Spans whose samples stay added up: those that a few readers look at in turn."""
@@ -67,9 +67,8 @@ class Binned:
     counts: NDArray[np.int64]
 
     @classmethod
-    def of(cls, groups: NDArray[np.int64], bins: NDArray[Any], counts: NDArray[Any], number: int) -> Binned:
-        keys = groups * sketch.BINS
-        keys += bins
+    def of(cls, keys: NDArray[np.int64], counts: NDArray[Any], number: int) -> Binned:
+        """Of groups from 0 to `number` - 1; a key is a group's number times `BINS`, and the bin."""
         summed = np.bincount(keys, weights=counts, minlength=number * sketch.BINS)
         shaped = summed.astype(np.int64).reshape(number, sketch.BINS)
         return cls(np.vstack((shaped, shaped.sum(axis=0))))
@@ -117,16 +116,23 @@ def measures_of(slabs: Sequence[Slab], grouping: Grouping) -> tuple[Measure, ...
 
 
 def _measure(slabs: Sequence[Slab], place: int, grouping: Grouping) -> Measure:
-    samples = [slab.samples[place] for slab in slabs]
-    groups = _chained([grouping.of[slab.series][one.owners] for slab, one in zip(slabs, samples, strict=True)])
-    values = _chained([one.values for one in samples])
-    counts = _chained([one.counts for one in samples])
-    used = groups >= 0
-    if not used.all():
-        groups, values, counts = groups[used], values[used], counts[used]
+    counted = [_counted(slab, slab.samples[place], grouping) for slab in slabs]
+    groups, values, counts = (_chained(arrays) for arrays in zip(*counted, strict=True))
     if slabs[0].exact:
         return Exact(groups, values, grouping.number)
-    return Binned.of(groups, values, counts, grouping.number)
+    return Binned.of(groups, counts, grouping.number)
+
+
+def _counted(slab: Slab, samples: Samples, grouping: Grouping) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Of the samples of any group: the group, or for bins the key; the value; and how often it occurs."""
+    groups = grouping.of[slab.series]
+    owners, values, counts = samples.owners, samples.values, samples.counts
+    if (groups < 0).any():
+        used = (groups >= 0)[owners]
+        owners, values, counts = owners[used], values[used], counts[used]
+    if slab.exact:
+        return groups[owners], values, counts
+    return (groups * sketch.BINS)[owners] + values, values, counts
 
 
 def _chained(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:

@@ -45,7 +45,7 @@ class Piece(NamedTuple):
 def pieces(low: int, high: int) -> list[Piece]:
     """What adds up to [low, high), whole minutes, with few stored buckets."""
     first, last = _nearest_midnight(low), _nearest_midnight(high)
-    if first >= last:
+    if first >= last or high - low < DAY:
         return [Piece(low, high)]
     found = [Piece(first, last)]
     if low != first:
