@@ -15,15 +15,14 @@ from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
-import structlog
-
-from conductor_core.errors import InvalidRequest, NotFound, StoreError, UserError
+from conductor_core.errors import InvalidRequest, NotFound, UserError
 from conductor_core.keys.budget import KeyBudgets
 from conductor_core.keys.key import ENVIRONMENTS, FIRST, ApiKey, Wish, digest_of, environments_key, key_for, new_token
 from conductor_core.keys.limits import Admission, Limits
 from conductor_core.names import refuse_taken
 from conductor_core.secret import Secret
 from conductor_core.settings import PREFIX, Settings
+from conductor_core.watch import Watch
 
 if TYPE_CHECKING:
     from conductor_core.store.database import Store
@@ -31,13 +30,10 @@ if TYPE_CHECKING:
 VARIABLE = f"{PREFIX}API_KEY"
 MOST_KEYS = 200
 """Keys that let somebody in."""
-LOOK = 0.5
-"""Seconds between two looks at what other copies did."""
 USE_SAVED = 60_000
 """Milliseconds: when a key was last used is saved so often at most."""
 
 _PLACE = 8  # hexadecimal digits by which candidates are found: what is secret of a digest is compared in constant time
-_log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -92,8 +88,7 @@ class KeyRing:
         self._nobody = (_Held(nobody, "0" * 64, Limits(nobody)),)
         self._lock = threading.Lock()
         self._seen: tuple[int, int, int] | None = None
-        self._ends = threading.Event()
-        self._watch: threading.Thread | None = None
+        self._watch = Watch("keys", self._look)
         self.budgets = KeyBudgets(store, self.find, clock=clock, zone=zone)
 
     def open(self) -> None:
@@ -104,14 +99,11 @@ class KeyRing:
         """
         self._read()
         if self._store.shared:
-            self._watch = threading.Thread(target=self._look_on, name="conductor-keys", daemon=True)
             self._watch.start()
 
     def close(self) -> None:
         """Ends the watch and notes when keys were last used."""
-        self._ends.set()
-        if self._watch:
-            self._watch.join()
+        self._watch.stop()
         for held in list(self._held.values()):
             if held.used_at > held.saved_at:
                 self._save_use(held)
@@ -264,17 +256,8 @@ class KeyRing:
         token = new_token()
         return _First(key_for(FIRST, token, self._now()), token)
 
-    def _look_on(self) -> None:
-        """The watch, in a thread of its own: a look costs one statement that counts a few rows."""
-        while not self._ends.wait(LOOK):
-            try:
-                self._look()
-            except StoreError:
-                continue  # said where it concerns somebody; the next look may succeed
-            except Exception as error:  # noqa: BLE001 the watch must outlive any look, or no revocation would arrive
-                _log.error("keys could not be looked at", exc_info=error)
-
     def _look(self) -> None:
+        """What the watch does: one statement that counts a few rows."""
         if self._store.keys.version() != self._seen:
             self._read()
         if any(key.budget_day is not None for key, _ in self._rows):

@@ -294,7 +294,7 @@ def test_a_file_is_not_watched(tmp_path: Path) -> None:
     ring = KeyRing(store, Settings())
     ring.open()
     assert not store.shared
-    assert ring._watch is None
+    assert not ring._watch.looks
     ring.close()
     store.close()
 
