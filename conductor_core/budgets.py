@@ -4,23 +4,28 @@ What is spent is the sum over the call rows. A running row carries the most it m
 ended the process before: the row is then interrupted, and what it reserved stays as its estimated cost. Days and months
 are those of the machine's time zone, and a call belongs to the one it began in. Simulated calls cost nothing real.
 
+What other copies of the app on the same database spend and hold is in their rows, too. It is read twice a second, and
+before a call is sent, once its own row is committed (`confirming.py`).
+
 Everything is written on the event loop and read from any thread. Where nothing sets a budget, nothing is read either.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
+from conductor_core.confirming import Limit, confirm
 from conductor_core.errors import ProviderError, StoreError
 from conductor_core.kinds import Outcome
-from conductor_core.periods import ALL, ROUNDING, Period, Periods, Span
+from conductor_core.periods import ALL, ROUNDING, Period, Periods, Span, Taken
 from conductor_core.pricing import Usage, estimate_tokens
 from conductor_core.providers.drill import DRILLS
 from conductor_core.settings import PREFIX, Settings
+from conductor_core.watch import Watch
 
 if TYPE_CHECKING:
     from conductor_core.keys.budget import Hold
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
     from conductor_core.providers.base import BaseProvider
     from conductor_core.routing.candidates import Candidate, Job, Refusal
     from conductor_core.store.database import Store
+    from conductor_core.store.spending import Account, Bounds, Payer
 
 NEAR = 0.8
 """From this share of a budget on, the reader is warned."""
@@ -108,6 +114,26 @@ class Reservation:
     binding: bool
     hold: Hold | None = None
 
+    async def confirm(self, id: str) -> None:
+        """Makes sure, once the row of that id is committed, of its room beside what other copies of the app hold.
+
+        Raises:
+            ProviderError: a budget has none after all.
+            LimitReached: the key's budget has none.
+            StoreError: nobody can tell.
+        """
+        store = self.budgets.store
+        limits = [*self.budgets.limits(self), *(self.hold.limits() if self.hold else ())]
+        if not store.shared or not limits or not self.usd:
+            return
+
+        def learn(accounts: Mapping[Bounds, Account]) -> None:
+            self.budgets.learn(accounts)
+            if self.hold:
+                self.hold.budgets.learn(accounts)
+
+        await confirm(store.spending, limits, self.usd, (self.at, id), learn)
+
     def settle(self, actual: float | None) -> None:
         """Gives it back for what the call really cost; once."""
         self.budgets.settle(self.provider, self.usd, actual, self.at)
@@ -135,7 +161,7 @@ class Budgets:
         clock: Callable[[], float] = time.time,
         zone: tzinfo | None = None,
     ) -> None:
-        self._store = store
+        self.store = store
         self._label = label
         self._clock = clock
         self._zone = zone
@@ -144,6 +170,7 @@ class Budgets:
         self._now: tuple[Period, ...] = ()
         self._bounds = (0.0, 0.0)
         self._listeners: list[Listener] = []
+        self._watch = Watch("budgets", self.look)
         self.apply(settings)
         self._turn_over(self._opened)
 
@@ -163,10 +190,32 @@ class Budgets:
         """Has `listener` told of every call a budget stops; it is called on the loop and must not block."""
         self._listeners.append(listener)
 
-    def load(self) -> None:
-        """Reads what earlier calls cost, where a budget needs it; else the first call to be checked does."""
+    def open(self) -> None:
+        """Reads what earlier calls cost, where a budget needs it, and from then on what other copies of the app do."""
         if self._all:
             self._unreadable(self._periods(self._clock()))
+        if self.store.shared:
+            self._watch.start()
+
+    def close(self) -> None:
+        """Looks no more."""
+        self._watch.stop()
+
+    def look(self) -> None:
+        """Reads what others spend and hold, where a budget needs it.
+
+        Raises:
+            StoreError: it can't be read.
+        """
+        if self._all:
+            periods = self._periods(self._clock())
+            self.learn(self.store.spending.look([period.bounds for period in periods]))
+
+    def learn(self, accounts: Mapping[Bounds, Account]) -> None:
+        """Takes over what a look found of the current day and month."""
+        for period in self._now:
+            if period.bounds in accounts:
+                period.learn(accounts[period.bounds], _payees)
 
     @property
     def any(self) -> bool:
@@ -199,6 +248,21 @@ class Budgets:
             for period in periods:
                 period.hold(provider, usd)
         return Reservation(self, provider, usd, int(now * 1000), bool(budgets and usd))
+
+    def limits(self, reserved: Reservation) -> list[Limit]:
+        """The budgets that bind a call, as all copies together have to keep them."""
+
+        def of(budget: Budget) -> Limit:
+            period = self._spans[budget.span is Span.MONTH].of(reserved.at / 1000)
+
+            def refusal(taken: Taken) -> ProviderError:
+                sentence = self._without_room(budget, period, taken, reserved.usd or 0.0)
+                self._tell(budget, sentence, period)
+                return _error(reserved.provider, sentence)
+
+            return Limit(period, budget.limit, lambda payer: budget.provider in _payees(payer), refusal)
+
+        return [of(budget) for budget in self._applying(reserved.provider)]
 
     def settle(self, provider: str, reserved: float | None, actual: float | None, at: int) -> None:
         """Puts what a call begun at `at` (UTC ms) really cost in place of what it had reserved."""
@@ -263,7 +327,7 @@ class Budgets:
 
     def unkept(self, provider: str) -> ProviderError:
         """What a call ends with whose row, and so its reservation, could not be saved before it was sent."""
-        trouble = self._store.writer.trouble or "The database is busy."
+        trouble = self.store.writer.trouble or "The database is busy."
         return _error(provider, f"Nothing was sent, because its cost could not be noted. {trouble}")
 
     def _check(
@@ -273,10 +337,12 @@ class Budgets:
         if not sentence:
             return
         if budget:
-            period = _matching(budget, periods)
-            for listener in self._listeners:
-                listener(budget, sentence, int(period.start * 1000), int(period.end * 1000))
+            self._tell(budget, sentence, _matching(budget, periods))
         raise _error(provider, sentence)
+
+    def _tell(self, budget: Budget, sentence: str, period: Period) -> None:
+        for listener in self._listeners:
+            listener(budget, sentence, *period.bounds)
 
     def _objection(
         self, provider: str, usd: float | None, periods: tuple[Period, ...], budgets: tuple[Budget, ...]
@@ -289,31 +355,32 @@ class Budgets:
                 f"The price of {self._label(provider)}'s model is unknown, and {_lower(budgets[0].name)} needs one. "
                 f"Use another model or provider, or take {budgets[0].variable} back in Settings."
             )
-        trouble = self._store.writer.trouble or self._unreadable(periods)
+        trouble = self.store.writer.trouble or self._unreadable(periods)
         if trouble:
             return None, f"{budgets[0].name} can't be kept: {trouble} Until then only free providers are asked."
         for budget in budgets:
             period = _matching(budget, periods)
-            if not period.has_room(budget.provider, usd, budget.limit):
-                why = shortage(period, budget.provider, usd, budget.limit, self._zone)
-                other = "another" if budget.provider else "a free"
-                return budget, f"{budget.name} {why} Raise {budget.variable} in Settings, or use {other} provider."
+            taken = period.taken_by(budget.provider)
+            if not taken.leaves(usd, budget.limit):
+                return budget, self._without_room(budget, period, taken, usd)
         return None, ""
+
+    def _without_room(self, budget: Budget, period: Period, taken: Taken, usd: float) -> str:
+        why = shortage(period, taken, usd, budget.limit, self._zone)
+        other = "another" if budget.provider else "a free"
+        return f"{budget.name} {why} Raise {budget.variable} in Settings, or use {other} provider."
 
     def _line(self, budget: Budget) -> BudgetLine:
         period = _matching(budget, self._periods(self._clock()))
-        spent, held = period.spent_by(budget.provider), period.held_by(budget.provider)
-        return BudgetLine(budget, spent, held, int(period.end * 1000))
+        return BudgetLine(budget, *period.taken_by(budget.provider), period.bounds[1])
 
     def _unreadable(self, periods: tuple[Period, ...]) -> str:
-        """Reads what earlier calls of these periods cost, once; returns why that can't be done."""
-        for period in periods:
-            if period.earlier is None:
-                try:
-                    found = self._store.spent(int(period.start * 1000), int(min(period.end, self._opened) * 1000))
-                except StoreError as error:
-                    return str(error)
-                period.earlier = {**found, ALL: sum(found.values())}
+        """Reads what others' calls of these periods cost, if nobody has; returns why that can't be done."""
+        if any(period.others is None for period in periods):
+            try:
+                self.learn(self.store.spending.look([period.bounds for period in periods]))
+            except StoreError as error:
+                return str(error)
         return ""
 
     def _applying(self, provider: str) -> tuple[Budget, ...]:
@@ -343,13 +410,9 @@ def highest_cost(provider: BaseProvider, prompt: Prompt) -> float | None:
     return provider.estimate_cost(usage, prompt.model)
 
 
-def shortage(period: Period, whose: str, usd: float, limit: float, zone: tzinfo | None) -> str:
-    """Why there is no room for a call that may cost so much, and until when: what comes after a budget's name.
-
-    Args:
-        whose: spent and reserved.
-    """
-    spent, held = period.spent_by(whose), period.held_by(whose)
+def shortage(period: Period, taken: Taken, usd: float, limit: float, zone: tzinfo | None) -> str:
+    """Why there is no room for a call that may cost so much, and until when: what comes after a budget's name."""
+    spent, held = taken
     if spent >= limit - ROUNDING:
         why = f"is used up ({dollars(spent)})."
     else:
@@ -378,6 +441,11 @@ def _provider_named(key: str) -> str:
     """The provider of a `CONDUCTOR_BUDGETS__<PROVIDER>__…`: `custom_my_box` is `custom:my-box`."""
     stem = "custom_"
     return f"custom:{key.removeprefix(stem).replace('_', '-')}" if key.startswith(stem) else key
+
+
+def _payees(payer: Payer) -> tuple[str, str]:
+    """Whose budgets a call counts for."""
+    return payer.provider, ALL
 
 
 def _matching(budget: Budget, periods: tuple[Period, ...]) -> Period:

@@ -147,7 +147,7 @@ class Conductor:
         before = store.last_calls(SEED_CALLS)
         conductor.live.seed(before)
         conductor.gateway.seed(before)
-        await asyncio.to_thread(conductor.gateway.budgets.load)
+        await asyncio.to_thread(conductor.gateway.budgets.open)
         await asyncio.to_thread(conductor.keys.open)
         await conductor.conversations.deletions.take_up()
         for warning in warnings(environment, _VENDORS_OWN):
@@ -173,6 +173,7 @@ class Conductor:
         await self.catalog.close()
         await self.providers.close()
         await self._wire.close()
+        await asyncio.to_thread(self.gateway.budgets.close)
         await asyncio.to_thread(self.keys.close)
         await asyncio.to_thread(self.store.close)
 

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from conductor_core.store.spending import Account, Bounds, Payer
 
 ALL = ""
 """In place of a provider: the whole installation."""
@@ -21,19 +26,58 @@ class Span(StrEnum):
     MONTH = "month"
 
 
-class Period:
-    """One day or month: its bounds in UTC seconds, and USD by provider (`ALL`: the sum).
+class Taken(NamedTuple):
+    """What is gone of a budget, in USD: by calls that have ended, and by those that run."""
 
-    `earlier` is what calls of before this start cost; None until it was read.
+    spent: float
+    held: float
+
+    def leaves(self, usd: float, limit: float) -> bool:
+        """Whether a call that may cost so much fits beside it."""
+        return self.spent + self.held + usd <= limit + ROUNDING
+
+
+class Others(NamedTuple):
+    """What was read last of the calls that are not this process's: USD of those that have ended, and of those that run.
+
+    They are those of before its start, and those of other copies of the app on the same database.
     """
 
-    __slots__ = ("earlier", "end", "held", "span", "spent", "start")
+    spent: dict[str, float]
+    held: dict[str, float]
+
+
+class Period:
+    """One day or month: its bounds in UTC seconds, and USD by provider (`ALL`: the sum), or by key.
+
+    `others` is None until it was read.
+    """
+
+    __slots__ = ("end", "held", "others", "span", "spent", "start")
 
     def __init__(self, span: Span, start: float, end: float) -> None:
         self.span, self.start, self.end = span, start, end
-        self.earlier: dict[str, float] | None = None
+        self.others: Others | None = None
         self.spent: dict[str, float] = {}
         self.held: dict[str, float] = {}
+
+    @property
+    def bounds(self) -> Bounds:
+        """[start, end) in UTC ms."""
+        return int(self.start * 1000), int(self.end * 1000)
+
+    def learn(self, account: Account, whose: Callable[[Payer], Iterable[str]]) -> None:
+        """Takes over what others' calls cost.
+
+        Args:
+            whose: whom a call counts for.
+        """
+        others = Others({}, {})
+        for payer, usd in account.ended.items():
+            _count(others.spent, payer, usd, whose)
+        for call in account.running:
+            _count(others.held, call.payer, call.usd, whose)
+        self.others = others
 
     def hold(self, provider: str, usd: float) -> None:
         """Reserves."""
@@ -46,25 +90,19 @@ class Period:
             self.held[key] = self.held.get(key, 0.0) - reserved
             self.spent[key] = self.spent.get(key, 0.0) + actual
 
-    def spent_by(self, provider: str) -> float:
-        """USD of every call that has ended, and of what an earlier process left."""
-        return (self.earlier or {}).get(provider, 0.0) + self.spent.get(provider, 0.0)
-
-    def held_by(self, provider: str) -> float:
-        """USD that running calls have reserved."""
-        held = self.held.get(provider, 0.0)
-        return held if held > ROUNDING else 0.0
-
-    def has_room(self, provider: str, usd: float, limit: float) -> bool:
-        """Whether a call that may cost so much fits into a budget."""
-        return self.spent_by(provider) + self.held_by(provider) + usd <= limit + ROUNDING
+    def taken_by(self, provider: str) -> Taken:
+        """What is spent and held of its budget."""
+        others = self.others or Others({}, {})
+        held = others.held.get(provider, 0.0) + self.held.get(provider, 0.0)
+        spent = others.spent.get(provider, 0.0) + self.spent.get(provider, 0.0)
+        return Taken(spent, held if held > ROUNDING else 0.0)
 
 
 class Periods:
     """The days or months that were looked at lately. Any thread may ask.
 
     Args:
-        opened: when this process began to count, UTC s: a period begun since has no earlier calls.
+        opened: when this process began to count, UTC s: of a period begun since there are no earlier calls.
         zone: whose days and months; None: the machine's.
     """
 
@@ -83,10 +121,16 @@ class Periods:
                     return period
             period = period_around(self._span, now, self._zone)
             if period.start >= self._opened:
-                period.earlier = {}
+                period.others = Others({}, {})
             self._known.append(period)
             del self._known[:-_KEPT]
             return period
+
+
+def _count(sums: dict[str, float], payer: Payer, usd: float, whose: Callable[[Payer], Iterable[str]]) -> None:
+    if not payer.ours:
+        for one in whose(payer):
+            sums[one] = sums.get(one, 0.0) + usd
 
 
 def period_around(span: Span, now: float, zone: tzinfo | None) -> Period:

@@ -10,7 +10,7 @@ from contextlib import aclosing
 import structlog
 
 from conductor_core.budgets import Reservation
-from conductor_core.errors import ProviderError
+from conductor_core.errors import ConductorError, ProviderError
 from conductor_core.ids import new_id
 from conductor_core.kinds import FAILURES, CostKind, Fault, FinishReason, Outcome, Source
 from conductor_core.metrics.call import Call
@@ -171,7 +171,7 @@ class Attempt:
         except Exception as error:  # the boundary: an attempt always ends as a row and a ProviderError
             raise self._unforeseen(error) from error
 
-    def refuse(self, error: ProviderError) -> None:
+    def refuse(self, error: ConductorError) -> None:
         """Ends it unsent, by a limit of our own: the provider is not to blame and learns nothing of it."""
         self.call.error = str(error)[:500]
         self._close(Outcome.REFUSED)

@@ -13,7 +13,7 @@ from contextlib import aclosing, contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from conductor_core.errors import ProviderError, StoreError
+from conductor_core.errors import ConductorError, LimitReached, ProviderError, StoreError
 from conductor_core.ids import new_id
 from conductor_core.kinds import Fault, Outcome, Source
 from conductor_core.prompt import Prompt
@@ -255,22 +255,30 @@ class Request:
             await bulkheads.queue(provider.name, min(self._gateway.settings.queue_timeout, deadline.left))
         except Crowded as full:
             error = crowded(provider, self._gateway.settings.queue_timeout)
-            attempt.refuse(error)
-            self._gateway.breakers.release(provider.name, attempt.call.model)
+            self._withdraw(attempt, error)
             raise error from full
         finally:
             self.queued = False
 
     async def _noted(self, attempt: Attempt, deadline: Deadline) -> None:
-        """Under a budget nothing leaves before the row that holds what it may cost is committed."""
+        """Under a budget nothing leaves before the row that holds what it may cost is committed, and has room."""
+        assert attempt.reservation
         try:
             async with asyncio.timeout(min(SAVE_SECONDS, deadline.left)):
                 await attempt.saved
+                await attempt.reservation.confirm(attempt.call.id)
         except (TimeoutError, StoreError) as failure:
             error = self._gateway.budgets.unkept(attempt.provider.name)
-            attempt.refuse(error)
-            self._gateway.breakers.release(attempt.provider.name, attempt.call.model)
+            self._withdraw(attempt, error)
             raise error from failure
+        except (ProviderError, LimitReached) as error:
+            self._withdraw(attempt, error)
+            raise
+
+    def _withdraw(self, attempt: Attempt, error: ConductorError) -> None:
+        """Ends an attempt unsent: its provider learns nothing of it."""
+        attempt.refuse(error)
+        self._gateway.breakers.release(attempt.provider.name, attempt.call.model)
 
     def _left(self, attempt: Attempt) -> None:
         """Gives the place back and passes on how the attempt ended."""

@@ -43,6 +43,7 @@ from conductor_core.store.records import (
 from conductor_core.store.rollups import KEEP, Keep, Rollups
 from conductor_core.store.saved import Saved
 from conductor_core.store.set_rows import SetRows
+from conductor_core.store.spending import Spending
 from conductor_core.store.sqlite import SQLite
 from conductor_core.store.statements import Statements
 from conductor_core.store.tables import (
@@ -95,6 +96,7 @@ class Store:
         sets: prompt sets, their runs and cells.
         keys: API keys.
         library: personas and prompt templates.
+        spending: what calls cost, over all copies of the app.
     """
 
     def __init__(self, backend: Backend, keep: Keep = KEEP, chore: Work | None = None) -> None:
@@ -106,6 +108,7 @@ class Store:
         self.sets = SetRows(self._rows, self.writer, self._statements, lambda: backend.copy)
         self.keys = KeyRows(self._rows, self.writer, self._statements)
         self.library = LibraryRows(self._rows, self.writer, self._statements)
+        self.spending = Spending(self._rows, self.reading, lambda: backend.copy)
 
     @classmethod
     def open(
@@ -270,16 +273,6 @@ class Store:
         placed = select(recent.c.id, place.label("place")).subquery()
         chosen = select(placed.c.id).where(placed.c.place <= per_provider)
         return self.calls_by(select(*_call_columns).where(calls.c.id.in_(chosen)).order_by(calls.c.started_at))
-
-    def spent(self, since: int, until: int) -> dict[str, float]:
-        """USD by provider of the real calls begun in [since, until) UTC ms; a running one counts what is reserved."""
-        wanted = select(calls.c.provider, func.sum(calls.c.cost_usd)).where(
-            calls.c.started_at >= since,
-            calls.c.started_at < until,
-            calls.c.source != Source.DRILL,
-            calls.c.cost_usd.is_not(None),
-        )
-        return dict(self._rows(wanted.group_by(calls.c.provider)))
 
     def completion_lengths(self, newest: int) -> dict[tuple[str, str], list[int]]:
         """Tokens of the whole answers among so many newest calls, by provider and model as it was asked for."""
@@ -464,10 +457,10 @@ class Store:
         """Deletes a set of lanes; one that is gone stays gone."""
         return self.writer.submit(self._statements.delete_preset, (id,), id)
 
-    def _rows(self, statement: Executable) -> list[Any]:
+    def _rows(self, statement: Executable, given: Mapping[str, Any] | None = None) -> list[Any]:
         try:
             with self._backend.reading.connect() as connection:
-                return list(connection.execute(statement).all())
+                return list(connection.execute(statement, given).all())
         except self._backend.errors as error:
             raise StoreError(self._backend.unreadable(error)) from error
 

@@ -10,10 +10,9 @@ import orjson
 from sqlalchemy import Executable, func, select
 
 from conductor_core.keys.key import ApiKey, Scope
-from conductor_core.kinds import Source
 from conductor_core.store.saved import Saved
 from conductor_core.store.statements import Statements
-from conductor_core.store.tables import api_keys, calls
+from conductor_core.store.tables import api_keys
 from conductor_core.store.writer import Writer
 
 _columns = [api_keys.c[field.name] for field in fields(ApiKey)]
@@ -53,22 +52,6 @@ class KeyRows:
     def used(self, id: str, at: int) -> Saved:
         """Notes when a key was last used (UTC ms)."""
         return self._writer.submit(self._statements.use_key, (at, id), id, patient=True)
-
-    def spent(self, since: int, until: int, *, copy: int, opened: int) -> dict[str, float]:
-        """USD by key of the real calls begun in [since, until) UTC ms; a running one counts what is reserved.
-
-        Args:
-            copy, opened: without those that this copy of the app made since it was opened (UTC ms).
-        """
-        wanted = select(calls.c.api_key_id, func.sum(calls.c.cost_usd)).where(
-            calls.c.started_at >= since,
-            calls.c.started_at < until,
-            calls.c.source != Source.DRILL,
-            calls.c.api_key_id.is_not(None),
-            calls.c.cost_usd.is_not(None),
-            (calls.c.copy != copy) | (calls.c.started_at < opened),
-        )
-        return dict(self._rows(wanted.group_by(calls.c.api_key_id)))
 
 
 def _key_from(row: Any) -> ApiKey:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conductor_core.errors import NotFound
-from conductor_core.kinds import LaneState, Outcome, Source
+from conductor_core.kinds import LaneState, Outcome
 from conductor_core.store.database import Store
 from conductor_core.store.sqlite import SQLite
 from conductor_core.text import is_clean
@@ -316,18 +316,6 @@ def test_an_incident_ends_with_the_process_that_saw_it(open_store: OpenStore) ->
     assert known.ended_at in ends
     assert None not in ends
     assert len(ends) == 2
-
-
-def test_what_was_spent_is_summed_by_provider(store: Store) -> None:
-    """Of the real calls of the range: ends, and what running ones reserved; unknown prices and drills are left out."""
-    store.save_call(finished(provider="openai", cost_usd=0.25, started_at=2_000))
-    store.save_call(finished(provider="openai", cost_usd=None, started_at=2_000))
-    store.save_call(finished(provider="openai", cost_usd=4.0, started_at=1_999))
-    store.save_call(finished(provider="openai", cost_usd=4.0, started_at=3_000))
-    store.save_call(finished(provider="openai", cost_usd=4.0, started_at=2_000, source=Source.DRILL))
-    store.save_call(running(provider="openai", cost_usd=0.5, started_at=2_500)).result(5)
-    store.save_call(finished(provider="gemini", cost_usd=0.125, started_at=2_999)).result(5)
-    assert store.spent(2_000, 3_000) == {"openai": 0.75, "gemini": 0.125}
 
 
 def test_lengths_of_answers_are_found_by_model(store: Store) -> None:

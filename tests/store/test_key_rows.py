@@ -8,12 +8,10 @@ import pytest
 
 from conductor_core.errors import StoreError
 from conductor_core.keys.key import Scope
-from conductor_core.kinds import Source
 from conductor_core.store.database import Store
 from conductor_core.store.saved import Saved
 from tests.conftest import OpenStore
 from tests.keys.keys import api_key
-from tests.store.rows import finished
 
 KEY = api_key(
     scopes=frozenset({Scope.READ, Scope.CONVERSATIONS}),
@@ -66,21 +64,3 @@ async def test_every_change_makes_another_version(store: Store) -> None:
     assert store.keys.version() == versions[-1]
     found = {key.id: key for key, _ in store.keys.all()}
     assert (found[KEY.id].revoked_at, found[KEY.id].last_used_at) == (6, 7)
-
-
-async def test_what_was_spent_is_all_but_what_one_asks_to_leave_out(store: Store) -> None:
-    """By key, within bounds; without drills, without calls of nobody's key, and without this copy's since it began."""
-    for given in (
-        {"started_at": 1_000, "cost_usd": 1.0},
-        {"started_at": 1_500, "cost_usd": 2.0},
-        {"started_at": 2_000, "cost_usd": 4.0},
-        {"started_at": 1_500, "cost_usd": 8.0, "api_key_id": "b" * 32},
-        {"started_at": 1_500, "cost_usd": 16.0, "api_key_id": None},
-        {"started_at": 1_500, "cost_usd": 32.0, "source": Source.DRILL},
-        {"started_at": 1_500, "cost_usd": None},
-    ):
-        await store.save_call(finished(None, **{"api_key_id": KEY.id, **given}))
-    others = store.copy + 1
-    assert store.keys.spent(1_000, 2_000, copy=others, opened=0) == {KEY.id: 3.0, "b" * 32: 8.0}
-    assert store.keys.spent(1_000, 2_001, copy=store.copy, opened=1_500) == {KEY.id: 1.0}
-    assert store.keys.spent(0, 1_000, copy=others, opened=0) == {}
