@@ -270,9 +270,7 @@ class Runner:
                 async for chunk in chunks:
                     text.write(chunk.text)
         except ProviderError as error:
-            if error.fault is Fault.NOT_SENT and len(request.attempts) == 1:
-                self._put_back(cell, CellState.WAITING)
-                raise _Held(error.retry_after or 1.0, str(error)) from error
+            self._wait_if_unsent(request, error, cell, CellState.WAITING)
             state, cell.failure = CellState.FAILED, str(error)
         except asyncio.CancelledError:
             state = CellState.INTERRUPTED if request.interrupted else CellState.STOPPED
@@ -314,9 +312,7 @@ class Runner:
                     text.write(chunk.text)
             cell.result, cell.note = judge.verdict(text.getvalue())
         except ProviderError as error:
-            if error.fault is Fault.NOT_SENT and len(request.attempts) == 1:
-                self._put_back(cell, CellState.UNJUDGED)
-                raise _Held(error.retry_after or 1.0, str(error)) from error
+            self._wait_if_unsent(request, error, cell, CellState.UNJUDGED)
             cell.result, cell.note = CheckResult.UNCLEAR, f"The judge did not answer. {error}"
         except asyncio.CancelledError:
             if request.interrupted:
@@ -383,6 +379,21 @@ class Runner:
     def _settle(self, request: Request) -> None:
         self._requests.discard(request)
         self._purse.settle(request, sum(attempt.call.cost_usd or 0.0 for attempt in request.attempts))
+
+    def _wait_if_unsent(self, request: Request, error: ProviderError, cell: SetCell, state: CellState) -> None:
+        """Puts a cell back whose request never left, be it that a budget had no room once the row was saved.
+
+        Raises:
+            _Held, _Rest: it was.
+        """
+        if len(request.attempts) > 1:
+            return
+        if error.kind is Outcome.BUDGET:
+            self._put_back(cell, state)
+            raise _Rest(str(error)) from error
+        if error.fault is Fault.NOT_SENT:
+            self._put_back(cell, state)
+            raise _Held(error.retry_after or 1.0, str(error)) from error
 
     def _put_back(self, cell: SetCell, state: CellState) -> None:
         """What was saved as running was not sent after all."""

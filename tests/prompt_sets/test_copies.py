@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 from conductor_core.errors import InvalidRequest
-from conductor_core.kinds import RunState
+from conductor_core.kinds import CellState, RunState
 from conductor_core.secret import Secret
 from tests.installation import installation
 from tests.prompt_sets.running import asked, rows, setup
+from tests.store.rows import running
 from tests.upstream import Upstream
 
 
@@ -37,3 +39,23 @@ async def test_a_run_is_steered_from_both_and_driven_by_one(tmp_path: Path, post
         assert one.prompt_sets.view(run_id).run.state is RunState.DONE
         assert len(asked(upstream)) == 200
         assert set(asked(upstream).values()) == {1}
+
+
+async def test_a_run_rests_when_another_copy_spends_what_is_left(tmp_path: Path, postgres_url: Secret) -> None:
+    """Also when that is found only once the call's row is saved: it is not marked as failed, and waits."""
+    limits = {"CONDUCTOR_DATABASE_URL": postgres_url.reveal(), "CONDUCTOR_BUDGET_DAY": "1"}
+    async with (
+        Upstream() as upstream,
+        installation(tmp_path / "one", upstream, **limits) as one,
+        installation(tmp_path / "two", upstream, **limits) as two,
+    ):
+        one.gateway.budgets.close()  # it learns nothing but before it sends
+        await two.store.save_call(running(cost_usd=1.0, started_at=time.time_ns() // 1_000_000))
+        run_id = await one.prompt_sets.begin(setup("gpt-4.1", concurrency=1), rows=rows(3))
+        await one.prompt_sets.wait(run_id)
+        view = one.prompt_sets.view(run_id)
+        assert view.run.state is RunState.PAUSED
+        assert "$1.00 held by running calls" in view.run.reason
+        assert view.progress.failed == 0
+        assert {cell.state for cell in view.cells} == {CellState.WAITING}
+        assert not asked(upstream)
