@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -177,16 +177,19 @@ class Totals:
         self._kept: OrderedDict[object, tuple[Sequence[Slab], Total]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, about: object, slabs: Sequence[Slab], grouping: Grouping) -> Total:
+    def of(
+        self, about: object, slabs: Sequence[Slab], grouping: Grouping, whole: Callable[[], Sequence[Slab]]
+    ) -> Total:
         """The total of a span.
 
         Args:
             about: equal for spans that follow one another.
+            whole: the same samples once more, perhaps in fewer entries; asked where all have to be added up.
         """
         key = (about, slabs[0].exact, grouping.key)
         with self._lock:
             before = self._kept.get(key)
-        found = self._made(before, slabs, grouping)
+        found = self._made(before, slabs, grouping, whole)
         with self._lock:
             self._kept[key] = (slabs, found)
             self._kept.move_to_end(key)
@@ -194,23 +197,30 @@ class Totals:
                 self._kept.popitem(last=False)
         return found
 
-    def _made(self, before: tuple[Sequence[Slab], Total] | None, slabs: Sequence[Slab], grouping: Grouping) -> Total:
-        measures = _changed(before[0], before[1].measures, slabs, grouping) if before else measures_of(slabs, grouping)
+    def _made(
+        self,
+        before: tuple[Sequence[Slab], Total] | None,
+        slabs: Sequence[Slab],
+        grouping: Grouping,
+        whole: Callable[[], Sequence[Slab]],
+    ) -> Total:
+        measures = _changed(before[0], before[1].measures, slabs, grouping) if before else None
         if before and measures is before[1].measures:
             return before[1]
-        return Total.of(measures, grouping.number, self._edges)
+        return Total.of(measures or measures_of(whole(), grouping), grouping.number, self._edges)
 
 
 def _changed(
     before: Sequence[Slab], measures: tuple[Measure, ...], slabs: Sequence[Slab], grouping: Grouping
-) -> tuple[Measure, ...]:
+) -> tuple[Measure, ...] | None:
+    """The measures with what changed taken out and put in; None, where it is less work to add all up anew."""
     were, are = {id(slab) for slab in before}, {id(slab) for slab in slabs}
     gone = [slab for slab in before if id(slab) not in are]
     come = [slab for slab in slabs if id(slab) not in were]
     if not gone and not come:
         return measures
     if slabs[0].exact or 2 * (len(gone) + len(come)) > len(slabs):
-        return measures_of(slabs, grouping)
+        return None
     counts = [one.counts for one in measures if isinstance(one, Binned)]
     for some, sign in ((gone, -1), (come, 1)):
         if some:

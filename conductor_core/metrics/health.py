@@ -158,8 +158,16 @@ class Health:
         slabs = self._slabs_of(past, version, span, exact=exact)
         before = self._before(past, version, span.before) if compare else None
         groups = Groups.of(self._slabs.names, by, filter)
+
+        def whole() -> list[Slab]:
+            """Days and hours have the samples of quarters in far fewer bins."""
+            if exact or span.edges[1] - span.edges[0] >= DAY:
+                return slabs
+            return self._slabs_of(past, version, Span((span.since, span.until)), exact=False)
+
+        together = self._totals.of((len(slabs), span.until - span.since), slabs, groups.grouping, whole)
         about = {"pending": len(version.within(span)), "stale": stale}
-        return overview(span, slabs, before, groups, filter, past, self._totals, **about)
+        return overview(span, slabs, before, together, groups, filter, past, **about)
 
     def _slabs_of(self, past: History, version: _Version, span: Span, *, exact: bool) -> list[Slab]:
         """The slabs of a span, with what is pending in them."""
@@ -183,7 +191,8 @@ class Health:
         found = pending_slabs(self._slabs.names.columns(rows), span.edges, exact=True)
         slabs = [found.get(place) or empty_slab(exact=True) for place in range(len(span.starts))]
         groups = Groups.of(self._slabs.names, by, filter)
-        return overview(span, slabs, None, groups, filter, past, Totals(SPREAD_EDGES), pending=0, stale=stale)
+        together = Totals(SPREAD_EDGES).of(span, slabs, groups.grouping, lambda: slabs)
+        return overview(span, slabs, None, together, groups, filter, past, pending=0, stale=stale)
 
     @staticmethod
     def _storable(past: History, span: Span) -> Span:

@@ -10,7 +10,7 @@ import numpy as np
 
 from conductor_core.kinds import FAILURES, SUCCESSES, Outcome
 from conductor_core.metrics import rollup
-from conductor_core.metrics.cells import Cells, Grouping, Totals
+from conductor_core.metrics.cells import Cells, Grouping, Total
 from conductor_core.metrics.figures import (
     Figures,
     Filter,
@@ -74,10 +74,10 @@ def overview(
     span: Span,
     slabs: Sequence[Slab],
     before: tuple[Span, Slab] | None,
+    together: Total,
     groups: Groups,
     filter: Filter,
     past: History,
-    totals: Totals,
     *,
     pending: int,
     stale: int,
@@ -87,9 +87,9 @@ def overview(
     Args:
         slabs: one per bucket of the span.
         before: the span before, which is one bucket, and its slab.
+        together: all slabs' samples.
     """
     buckets = _Buckets.of([slab.cells(groups.grouping) for slab in slabs])
-    together = totals.of((len(slabs), span.until - span.since), slabs, groups.grouping)
     total = Cells(buckets.sums.sum(axis=0), together.quantiles, together.samples)
     used = [place for place in range(len(groups.keys)) if rollup.attempts(total.sums[place]).any()]
     earlier = before[1].cells(groups.grouping) if before else None

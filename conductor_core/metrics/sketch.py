@@ -101,7 +101,8 @@ def entries_of(stored: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.i
     few = lengths % 2 == 1
     ends = np.cumsum(np.where(few, lengths // _NUMBER, lengths // _ENTRY))
     edges = np.concatenate(([0], ends))
-    entries = np.frombuffer(b"".join([one for one in stored if not len(one) % 2]), dtype="<u4")
+    with_bins = [one for one in stored if not len(one) % 2] if few.any() else stored
+    entries = np.frombuffer(b"".join(with_bins), dtype="<u4")
     bins, counts = (entries >> _COUNT_BITS).astype(np.int16), (entries & _MOST).astype(np.int32)
     if not few.any():
         return edges, bins, counts
