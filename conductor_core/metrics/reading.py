@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from conductor_core.metrics import sketch
-from conductor_core.metrics.rollup import LEVELS, MEASURES, MINUTE_MS, MINUTES, added_up, sums_of
-from conductor_core.metrics.slab import Samples, Slab, slab_of
+from conductor_core.metrics.rollup import LEVELS, MEASURES, MINUTE_MS, MINUTES, sums_of
+from conductor_core.metrics.slab import Samples, Slab, by_series, slab_of
 from conductor_core.metrics.span import DAY
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def _slab(parts: Sequence[tuple[_Stored, int]]) -> Slab:
     """What some stored buckets add up to, each with its sign."""
     every = np.concatenate([stored.series for stored, _ in parts])
     signed = np.concatenate([sign * stored.sums for stored, sign in parts])
-    series, owners = np.unique(every, return_inverse=True)
+    series, owners, sums = by_series(every, signed)
     samples = []
     for measure in range(len(MEASURES)):
         entries = [(*stored.sketches[measure], sign) for stored, sign in parts]
@@ -198,7 +198,7 @@ def _slab(parts: Sequence[tuple[_Stored, int]]) -> Slab:
         if len(every) > _FEW_ROWS * len(series) or any(sign < 0 for _, sign in parts):
             whose, bins, counts = _summed(whose, bins, counts, len(series))
         samples.append(Samples(whose, bins, counts))
-    return Slab(series, added_up(signed, owners, len(series)), tuple(samples), exact=False)
+    return Slab(series, sums, tuple(samples), exact=False)
 
 
 def _summed(

@@ -217,7 +217,7 @@ def sums_of(stored: Sequence[bytes]) -> NDArray[np.float64]:
     """Stored sums as rows; kinds that were not known when they were stored did not occur."""
     if not stored:
         return np.zeros((0, WIDTH))
-    if all(len(one) == WIDTH * 8 for one in stored):
+    if {*map(len, stored)} == {WIDTH * 8}:
         return np.frombuffer(b"".join(stored), dtype="<f8").reshape(len(stored), WIDTH)
     return np.stack([np.frombuffer(one.ljust(WIDTH * 8, b"\0"), dtype="<f8") for one in stored])
 

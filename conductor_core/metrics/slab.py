@@ -93,9 +93,19 @@ def slab_of(
         samples: of each measure, which row each sample is of, and its value.
         exact: values are kept as they are; else as bins.
     """
-    distinct, owners = np.unique(series, return_inverse=True)
+    distinct, owners, summed = by_series(series, sums)
     kept = tuple(
         Samples(owners[rows], values if exact else sketch.bins_of(values), np.ones(len(rows), dtype=np.int64))
         for rows, values in samples
     )
-    return Slab(distinct, added_up(sums, owners, len(distinct)), kept, exact)
+    return Slab(distinct, summed, kept, exact)
+
+
+def by_series(
+    series: NDArray[np.int64], sums: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Which series rows have, the place of each row's among them, and the rows added up by series."""
+    distinct, owners = np.unique(series, return_inverse=True)
+    if len(distinct) == len(series):
+        return distinct, owners, sums[np.argsort(owners)]
+    return distinct, owners, added_up(sums, owners, len(distinct))
