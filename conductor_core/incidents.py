@@ -15,7 +15,7 @@ from enum import StrEnum
 from hashlib import blake2b
 from secrets import token_hex
 
-from conductor_core.budgets import Budget, BudgetLine
+from conductor_core.budget import Budget, BudgetLine
 from conductor_core.kinds import IncidentKind, Outcome
 from conductor_core.metrics.call import Call
 from conductor_core.routing.breaker import CircuitState

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from conductor_core.budgets import Budgets, dollars, highest_cost
+from conductor_core.budgets import Budgets, highest_cost
 from conductor_core.conductor import Conductor
 from conductor_core.errors import ConductorError, ProviderError, SettingsError
 from conductor_core.kinds import CostKind, IncidentKind, LaneState, Outcome, Source
@@ -259,15 +259,6 @@ def test_reserving_is_cheap(store: Store) -> None:
 
     best = min(processor_seconds(often) for _ in range(5))
     assert best / 2000 * 1e6 < 10
-
-
-@pytest.mark.parametrize(
-    ("usd", "written"),
-    [(5, "$5.00"), (0, "$0.00"), (1234.5, "$1,234.50"), (0.0016, "$0.0016"), (0.00000001, "$0.000001")],
-)
-def test_amounts_are_written_with_their_cents(usd: float, written: str) -> None:
-    """Below a cent with as many digits as it takes."""
-    assert dollars(usd) == written
 
 
 async def asked(conductor: Conductor, request: ChatRequest = REQUEST) -> str | None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from conductor_core.budgets import Budget, Budgets
+from conductor_core.budget import Budget
+from conductor_core.budgets import Budgets
 from conductor_core.errors import ProviderError
 from conductor_core.incidents import BURST, Incidents, Step
 from conductor_core.kinds import IncidentKind, Outcome

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
-from conductor_core.budgets import shortage
+from conductor_core.budget import shortage
 from conductor_core.confirming import Limit
 from conductor_core.errors import LimitReached, StoreError
 from conductor_core.keys.key import ApiKey

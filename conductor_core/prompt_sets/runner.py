@@ -17,7 +17,8 @@ from hashlib import sha256
 
 import structlog
 
-from conductor_core.budgets import dollars, highest_cost
+from conductor_core.budget import dollars
+from conductor_core.budgets import highest_cost
 from conductor_core.errors import NotFound, ProviderError, StoreError, UserError
 from conductor_core.kinds import (
     CellState,

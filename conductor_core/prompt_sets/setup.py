@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from conductor_core.budgets import dollars
+from conductor_core.budget import dollars
 from conductor_core.errors import InvalidRequest
 from conductor_core.models import MessageRole
 from conductor_core.prompt import Message, Prompt

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import streamlit as st
 
-from conductor_core.budgets import BudgetLine, dollars
+from conductor_core.budget import BudgetLine, dollars
 from conductor_core.periods import Span
 from dashboard import runtime
 from dashboard.components import untrusted

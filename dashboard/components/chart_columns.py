@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from conductor_core.budgets import BudgetLine, dollars
+from conductor_core.budget import BudgetLine, dollars
 from conductor_core.kinds import IncidentKind, Outcome
 from conductor_core.metrics.figures import Figures, Key, Lines, Overview, Spread
 from conductor_core.metrics.span import DAY, HOUR, MINUTE, Span

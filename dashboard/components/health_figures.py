@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from conductor_core.budgets import BudgetLine
+from conductor_core.budget import BudgetLine
 from conductor_core.metrics.figures import Overview
 from conductor_core.metrics.span import Span
 from conductor_core.store.records import Incident

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from conductor_core.budgets import Budget, BudgetLine
+from conductor_core.budget import Budget, BudgetLine
 from conductor_core.periods import Span
 from dashboard.components.budget_line import shown, words
 from tests.dashboard.app_pages.pages import Install

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from conductor_core.budgets import Budget, BudgetLine
+from conductor_core.budget import Budget, BudgetLine
 from conductor_core.metrics.figures import Spread
 from conductor_core.metrics.span import HOUR, Span
 from conductor_core.periods import ALL, period_around
