@@ -80,11 +80,11 @@ class Binned:
         sizes: NDArray[np.int64] = self.counts.sum(axis=1)
         return sizes
 
-    def spread(self, group: int, edges: NDArray[np.float64]) -> NDArray[np.int64]:
-        """How many samples of a group lie between each two edges; beyond the outer ones count with the outermost."""
-        used = np.flatnonzero(self.counts[group])
-        bars = np.searchsorted(edges[1:-1], sketch.MIDDLES[used], side="right")
-        return np.bincount(bars, weights=self.counts[group][used], minlength=len(edges) - 1).astype(np.int64)
+    def spreads(self, edges: NDArray[np.float64]) -> NDArray[np.int64]:
+        """How many samples of each group lie between each two edges; beyond the outer ones count with the outermost."""
+        groups, bins = np.nonzero(self.counts[:-1])
+        counts = self.counts[groups, bins]
+        return _spread(groups, sketch.MIDDLES[bins], counts, len(self.counts) - 1, edges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +102,20 @@ class Exact:
         sizes = np.bincount(self.groups, minlength=self.number)
         return np.concatenate((sizes, [len(self.groups)]))
 
-    def spread(self, group: int, edges: NDArray[np.float64]) -> NDArray[np.int64]:
-        chosen = self.values if group == self.number else self.values[self.groups == group]
-        return np.bincount(np.searchsorted(edges[1:-1], chosen, side="right"), minlength=len(edges) - 1)
+    def spreads(self, edges: NDArray[np.float64]) -> NDArray[np.int64]:
+        return _spread(self.groups, self.values, None, self.number, edges)
+
+
+def _spread(
+    groups: NDArray[np.int64],
+    values: NDArray[np.float64],
+    counts: NDArray[np.int64] | None,
+    number: int,
+    edges: NDArray[np.float64],
+) -> NDArray[np.int64]:
+    bars = len(edges) - 1
+    places = groups * bars + np.searchsorted(edges[1:-1], values, side="right")
+    return np.bincount(places, weights=counts, minlength=number * bars).astype(np.int64).reshape(number, bars)
 
 
 Measure = Binned | Exact
@@ -145,21 +156,21 @@ class Total:
     """All buckets of a span together: samples of each measure, their percentiles and how many they are, as in `Cells`.
 
     Attributes:
-        spreads: of the first measure, latency, how many samples of each group lie between each two edges.
+        spreads: of the first measure, latency, by group how many samples lie between each two edges.
     """
 
     measures: tuple[Measure, ...]
     quantiles: tuple[NDArray[np.float64], ...]
     samples: tuple[NDArray[np.int64], ...]
-    spreads: tuple[NDArray[np.int64], ...]
+    spreads: NDArray[np.int64]
 
     @classmethod
-    def of(cls, measures: tuple[Measure, ...], number: int, edges: NDArray[np.float64]) -> Total:
+    def of(cls, measures: tuple[Measure, ...], edges: NDArray[np.float64]) -> Total:
         return cls(
             measures,
             tuple(one.quantiles() for one in measures),
             tuple(one.sizes() for one in measures),
-            tuple(measures[0].spread(group, edges) for group in range(number)),
+            measures[0].spreads(edges),
         )
 
 
@@ -207,7 +218,7 @@ class Totals:
         measures = _changed(before[0], before[1].measures, slabs, grouping) if before else None
         if before and measures is before[1].measures:
             return before[1]
-        return Total.of(measures or measures_of(whole(), grouping), grouping.number, self._edges)
+        return Total.of(measures or measures_of(whole(), grouping), self._edges)
 
 
 def _changed(
