@@ -2,7 +2,7 @@
 
 A bucket's sums are a row of float64 (whole numbers are exact in them up to 2^53): first `FIELDS`, then for each kind of
 end how many attempts and how many requests ended so. Kinds come in the order of `KINDS`, which only ever grows at its
-end, so that what was stored before a kind was known stays readable.
+end, so that what was stored before a kind was known stays readable. Noughts at a row's end are not stored.
 """
 
 from __future__ import annotations
@@ -175,7 +175,8 @@ class Bucket:
             sketch.merge((ours, theirs)) if ours and theirs else ours or theirs
             for ours, theirs in zip(self.sketches, sketches, strict=True)
         )
-        return Bucket(self.level, self.start, self.series, total.tobytes(), merged)
+        [stored] = _stored(total[np.newaxis])
+        return Bucket(self.level, self.start, self.series, stored, merged)
 
 
 def buckets(calls: Columns, levels: Sequence[int] = LEVELS) -> list[Bucket]:
@@ -190,13 +191,19 @@ def _of_level(calls: Columns, level: int) -> list[Bucket]:
     inverse = inverse.reshape(-1)
     sums = added_up(calls.sums, inverse, len(unique))
     sketches = [_sketched(values, inverse, len(unique), level) for values in calls.measures]
-    stored, size = sums.tobytes(), WIDTH * sums.itemsize
     return [
-        Bucket(level, start, series, stored[place : place + size], of_measures)
-        for place, (start, series), of_measures in zip(
-            range(0, len(stored), size), unique.tolist(), zip(*sketches, strict=True), strict=True
+        Bucket(level, start, series, stored, of_measures)
+        for (start, series), stored, of_measures in zip(
+            unique.tolist(), _stored(sums), zip(*sketches, strict=True), strict=True
         )
     ]
+
+
+def _stored(sums: NDArray[np.float64]) -> list[bytes]:
+    """Rows of sums as they are stored."""
+    lengths = WIDTH - np.argmax(sums[:, ::-1] != 0, axis=1)
+    whole, begins = sums.tobytes(), np.arange(len(sums)) * WIDTH
+    return [whole[8 * begin : 8 * end] for begin, end in zip(begins.tolist(), (begins + lengths).tolist(), strict=True)]
 
 
 def _sketched(values: NDArray[np.float64], owners: NDArray[np.int64], number: int, level: int) -> list[bytes]:
@@ -214,12 +221,9 @@ def added_up(rows: NDArray[np.float64], owners: NDArray[np.int64], number: int) 
 
 
 def sums_of(stored: Sequence[bytes]) -> NDArray[np.float64]:
-    """Stored sums as rows; kinds that were not known when they were stored did not occur."""
-    if not stored:
-        return np.zeros((0, WIDTH))
-    if {*map(len, stored)} == {WIDTH * 8}:
-        return np.frombuffer(b"".join(stored), dtype="<f8").reshape(len(stored), WIDTH)
-    return np.stack([np.frombuffer(one.ljust(WIDTH * 8, b"\0"), dtype="<f8") for one in stored])
+    """Stored sums as rows."""
+    whole = b"".join([one.ljust(WIDTH * 8, b"\0") for one in stored])
+    return np.frombuffer(whole, dtype="<f8").reshape(len(stored), WIDTH)
 
 
 def _numbers(values: Sequence[Any]) -> NDArray[np.float64]:
