@@ -15,6 +15,8 @@ from streamlit.proto.Delta_pb2 import Delta
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
+from benchmarks.widget_values import value_of
+
 PATIENCE_SECONDS = 60.0
 
 
@@ -41,6 +43,7 @@ class PageSession:
         self._http = aiohttp.ClientSession()
         self._timers: dict[str, asyncio.Task[None]] = {}
         self._texts: dict[tuple[int, ...], str] = {}
+        self._widgets: dict[tuple[int, ...], WidgetState] = {}
         self._finished = asyncio.Event()
         self.drawn: dict[tuple[int, ...], list[float]] = {}
         self.changes: dict[tuple[int, ...], list[float]] = {}
@@ -89,7 +92,7 @@ class PageSession:
         state.page_name = self._page
         state.fragment_id = fragment
         state.is_auto_rerun = bool(fragment)
-        state.widget_states.widgets.extend(widgets)
+        state.widget_states.widgets.extend([*self._widgets.values(), *widgets])
         await self._socket.send_bytes(message.SerializeToString())
 
     async def _read(self) -> None:
@@ -116,6 +119,10 @@ class PageSession:
 
     def _draw(self, place: tuple[int, ...], delta: Delta) -> None:
         element = delta.new_element
+        self._widgets.pop(place, None)
+        widget = value_of(element)
+        if widget:
+            self._widgets[place] = widget
         if element.WhichOneof("type") == "chat_input":
             self.box = element.chat_input.id
         if element.WhichOneof("type") == "markdown":
