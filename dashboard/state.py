@@ -11,7 +11,7 @@ import streamlit as st
 from conductor_core.attachments import File
 from conductor_core.conversations import MOST_LANES
 from conductor_core.kinds import CheckKind
-from conductor_core.metrics.figures import Filter, Overview
+from conductor_core.metrics.figures import Filter
 from conductor_core.metrics.span import Range
 from conductor_core.prompt_sets.reading import Reading
 from conductor_core.store.call_rows import NEWEST_FIRST, CallOrder, Cursor
@@ -265,7 +265,6 @@ class HealthState:
         order: how the table is sorted.
         cursors: where each page of the table begins, the one shown last; none: the first.
         table: the page of the table last read, what it was read for, and where the next one begins.
-        cards: what was made of which figures for the cards, by provider.
         sent: what the browser was last sent of the charts in full; None: all must be sent.
     """
 
@@ -276,7 +275,6 @@ class HealthState:
     order: CallOrder = NEWEST_FIRST
     cursors: list[Cursor] = field(default_factory=list)
     table: tuple[Any, bytes, Cursor | None] | None = None
-    cards: tuple[Overview, dict[str, str]] | None = None
     sent: Sent | None = None
 
 

@@ -11,6 +11,7 @@ from dashboard.components import call_details, replay
 from dashboard.components import health_overview as overview
 from dashboard.components.attendance import attended
 from dashboard.components.call_table import call_table
+from dashboard.components.health_cards import health_cards
 from dashboard.components.health_charts import health_charts
 from dashboard.components.health_controls import LIVE_SECONDS, controls
 from dashboard.components.health_figures import health_figures
@@ -33,7 +34,7 @@ def panel() -> None:
         return
     figures = health_figures(view)
     overview.line(status, figures.providers)
-    overview.cards(status, figures)
+    health_cards(status, figures)
     overview.not_configured(conductor.providers)
     health_charts(figures)
     incident_list(figures.incidents, view.zone)

@@ -20,7 +20,7 @@ NARROW_BELOW_PX = 900
 IDLE_SECONDS = 600
 """So long without a touch, or a tenth of it out of sight, and nobody is taken to be there."""
 
-_PARTS = ("copy", "viewport", "attendance", "charts", "calls", "seek", "message_box", "keys", "cells")
+_PARTS = ("copy", "viewport", "attendance", "charts", "calls", "seek", "message_box", "keys", "cells", "cards")
 
 
 def copy_button(text: str, *, key: str, label: str = "Copy this answer") -> None:

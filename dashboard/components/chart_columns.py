@@ -1,12 +1,10 @@
-"""The Health page's figures as the charts take them. Pages are kept for a while: ten viewers of one range share one."""
+"""The Health page's figures as the charts take them: ten viewers of one range share a page."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from math import log10
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -26,6 +24,7 @@ from dashboard.components.health_figures import HealthFigures
 from dashboard.components.health_view import By
 from dashboard.components.identity import shade
 from dashboard.components.incident_list import what
+from dashboard.components.kept import Kept
 from dashboard.components.who import look_of, name_of
 
 if TYPE_CHECKING:
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 MOST_GROUPS = 14
 """More lines than these nobody tells apart; those with most calls are drawn."""
 _SHARES = ("p50", "p90", "p95", "p99")
-_KEPT = 8
 _SYMBOLS = {
     "◆": "diamond",
     "▲": "triangle-up",
@@ -71,33 +69,14 @@ _OTHER_COLOUR = "#7F8693"
 _GRAVE = (IncidentKind.BREAKER, IncidentKind.BUDGET)
 
 
-class _Pages:
-    """The pages last made, for all sessions of this process."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[Any, tuple[HealthFigures, ChartPage]] = OrderedDict()
-        self._lock = Lock()
-
-    def of(self, figures: HealthFigures) -> ChartPage:
-        view = figures.view
-        key = (view.preset, view.since, view.until, view.by, view.filter, str(view.zone))
-        with self._lock:
-            known = self._kept.get(key)
-        if known and _same(known[0], figures):
-            return known[1]
-        page = chart_page(figures)
-        with self._lock:
-            self._kept[key] = (figures, page)
-            self._kept.move_to_end(key)
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        return page
-
-
 @st.cache_resource(show_spinner=False)
-def pages() -> _Pages:
-    """Nothing in it belongs to anybody: the filter is part of what a page is kept by."""
-    return _Pages()
+def _pages() -> Kept[HealthFigures, ChartPage]:
+    return Kept(_same)
+
+
+def page_of(figures: HealthFigures) -> ChartPage:
+    """All charts of one moment; the page last made where it is drawn alike."""
+    return _pages().of(figures.view, figures, lambda: chart_page(figures))
 
 
 def chart_page(figures: HealthFigures) -> ChartPage:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import health_actions, state
 from dashboard.components.browser import component
-from dashboard.components.chart_columns import pages
+from dashboard.components.chart_columns import page_of
 from dashboard.components.chart_page import message
 from dashboard.components.health_figures import HealthFigures
 
@@ -18,7 +18,7 @@ KEY = "charts"
 def health_charts(figures: HealthFigures) -> None:
     """Draws them; a zoom or a click draws the whole page anew, since it changes what is around them."""
     health = state.health()
-    data, health.sent = message(pages().of(figures), health.sent)
+    data, health.sent = message(page_of(figures), health.sent)
     told = component("charts", css="charts.css")(
         key=KEY,
         data=data,

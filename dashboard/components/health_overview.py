@@ -1,4 +1,4 @@
-"""The parts of the Health page that speak of all providers: first line, cards, and the page before any call."""
+"""The parts of the Health page that speak of all providers: first line, and the page before any call."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from functools import cache
 import streamlit as st
 
 from conductor_core.kinds import ProviderState
-from conductor_core.metrics.figures import Filter, Key, Overview
+from conductor_core.metrics.figures import Filter, Overview
 from conductor_core.metrics.span import Span
 from conductor_core.models import SystemStatus
 from conductor_core.pricing import price_table_version
 from conductor_core.providers import Registry
-from dashboard import drill_actions, health_actions, runtime, state
+from dashboard import drill_actions, runtime
 from dashboard.components import numbers, untrusted
 from dashboard.components.chart_sentences import cost_words
-from dashboard.components.health_figures import HealthFigures
 from dashboard.components.health_view import HealthView
-from dashboard.components.provider_card import CardFigures, figures_html, provider_card
 
 _WORDS = {
     ProviderState.HEALTHY: "All well",
@@ -101,40 +99,6 @@ def basis_words(overview: Overview) -> str:
 def _price_table() -> str:
     """Which one; it is looked up among the installed packages."""
     return price_table_version()
-
-
-def cards(status: SystemStatus, figures: HealthFigures) -> None:
-    """A card per provider that is configured or has calls in the range."""
-    overview, health = figures.providers, state.health()
-    if health.cards is None or health.cards[0] is not overview:
-        told = {
-            key.provider: figures_html(key.provider, _of_card(figures, key), figures.view.zone)
-            for key in overview.groups
-        }
-        health.cards = overview, told
-    with st.grid(min_column_width=240, gap="small"):
-        for one in status.providers:
-            known = health.cards[1].get(one.name)
-            if (one.state is not ProviderState.NOT_CONFIGURED or known) and provider_card(one, known):
-                _list_calls(figures, one.name)
-
-
-def _of_card(figures: HealthFigures, key: Key) -> CardFigures:
-    overview = figures.providers
-    return CardFigures(
-        now=overview.groups[key],
-        before=overview.groups_before.get(key),
-        span=figures.view.words,
-        last_error=overview.last_errors.get(key.provider),
-        spark=overview.lines[key].latency[0].tolist(),
-    )
-
-
-def _list_calls(figures: HealthFigures, provider: str) -> None:
-    asked = figures.view.filter
-    only = Filter((provider,), asked.models, asked.sources, asked.outcomes, asked.conversation, asked.drill)
-    health_actions.show(figures.span.since, figures.span.until, only)
-    st.rerun()
 
 
 def not_configured(providers: Registry) -> None:

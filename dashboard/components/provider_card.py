@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from html import escape
-from urllib.parse import quote
-
-import streamlit as st
+from typing import Any
 
 from conductor_core.kinds import ProviderState
 from conductor_core.metrics.figures import Figures, LastError, Quantiles
 from conductor_core.metrics.words import error_words
 from conductor_core.models import ProviderStatus
-from dashboard import actions
 from dashboard.components import numbers, untrusted, who
 from dashboard.components.changes import changes
 from dashboard.components.chart_sentences import cost_words
@@ -28,6 +24,8 @@ _SIGNS = {
     ProviderState.NOT_CONFIGURED: ("–", "gray"),
 }
 _SPARK_WIDTH, _SPARK_HEIGHT = 240, 26
+SPARK_BOX = f"-3 0 {_SPARK_WIDTH + 6} {_SPARK_HEIGHT}"
+"""Where a sparkline is drawn, as SVG's viewBox."""
 _SPARK_POINTS = 50
 _RECENT = timedelta(hours=18)
 """An error of this day's is told by the hour alone."""
@@ -49,29 +47,31 @@ class CardFigures:
     spark: Sequence[float]
 
 
-def provider_card(status: ProviderStatus, figures: str | None) -> bool:
-    """One provider: its state from the live figures, everything else from the range's calls.
+def card(status: ProviderStatus, told: dict[str, Any] | None) -> dict[str, Any]:
+    """One provider as the browser draws it: its state from the live figures, everything else from the range's calls.
 
     Args:
-        figures: what `figures_html` made of them; None: it has no calls in the range.
-
-    Returns:
-        Whether the reader asks for its calls.
+        told: what `card_of` made of them; None: it has no calls in the range.
     """
-    with st.container(border=True, height="stretch", gap="xsmall", key=f"card-{status.name}"):
-        st.html(_html(status, figures))
-        if status.state is ProviderState.OPEN:
-            st.button("Recover now", key=f"recover-{status.name}", on_click=actions.recover, args=(status.name,))
-        if figures is not None:
-            return st.button("Calls", key=f"calls-{status.name}", type="tertiary", icon=":material/list:")
-    return False
+    look = who.look_of(status.name)
+    sign, tone = _SIGNS[status.state]
+    return {
+        "name": status.name,
+        "label": untrusted.isolated(who.name_of(status.name)),
+        "mark": look.mark,
+        "colour": look.colour,
+        "sign": sign,
+        "tone": tone,
+        "state": status.state.replace("_", " "),
+        "reason": untrusted.isolated(status.reason),
+        "recover": status.state is ProviderState.OPEN,
+        **(told or {"none": f"{numbers.MISSING} No calls in this range."}),
+    }
 
 
-def badge(state: ProviderState) -> str:
-    """The state as a word with its sign and colour, as HTML."""
-    sign, colour = _SIGNS[state]
-    word = escape(state.replace("_", " "))
-    return f'<span class="state {colour}"><span aria-hidden="true">{sign}</span> {word}</span>'
+def card_of(figures: CardFigures, zone: tzinfo) -> dict[str, Any]:
+    """The figures, what changed, and the line of the latency."""
+    return {"tiles": tiles(figures.now), "said": lines(figures, zone), "spark": sparkline(figures.spark)}
 
 
 def tiles(of: Figures) -> list[tuple[str, str, str]]:
@@ -100,20 +100,14 @@ def lines(figures: CardFigures, zone: tzinfo, at: datetime | None = None) -> lis
     return found
 
 
-def sparkline(values: Sequence[float], colour: str) -> str:
-    """A small line as SVG, from zero up, with gaps where a value is NaN."""
+def sparkline(values: Sequence[float]) -> list[str]:
+    """A small line as the points of SVG polylines within `SPARK_BOX`, from zero up, with gaps where a value is NaN."""
     values = _thinned(values)
     top = max((value for value in values if value == value), default=0.0) or 1.0
     step = _SPARK_WIDTH / max(len(values) - 1, 1)
-    points = [
-        (place * step, _SPARK_HEIGHT - 3 - value / top * (_SPARK_HEIGHT - 6)) for place, value in enumerate(values)
-    ]
-    drawn = "".join(_run(run) for run in _runs(points))
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-3 0 {_SPARK_WIDTH + 6} {_SPARK_HEIGHT}" '
-        f'preserveAspectRatio="none" fill="none" stroke="{colour}" stroke-width="1.5" stroke-linecap="round" '
-        f'stroke-linejoin="round">{drawn}</svg>'
-    )
+    scale = (_SPARK_HEIGHT - 6) / top
+    points = [(place * step, _SPARK_HEIGHT - 3 - value * scale) for place, value in enumerate(values)]
+    return [_run(run) for run in _runs(points)]
 
 
 def _quantiles(of: Quantiles) -> str:
@@ -123,32 +117,6 @@ def _quantiles(of: Quantiles) -> str:
 def _cost(of: Figures) -> tuple[str, str]:
     known, _, unpriced = cost_words(of).partition(" + ")
     return known, f"+ {unpriced}" if unpriced else ""
-
-
-def figures_html(provider: str, figures: CardFigures, zone: tzinfo) -> str:
-    """The card's figures, what changed and the line of its latency, as HTML."""
-    cells = "".join(
-        f"<div><small>{escape(what)}</small><b>{escape(much)}</b><small>{escape(note)}</small></div>"
-        for what, much, note in tiles(figures.now)
-    )
-    said = "".join(f'<p class="said">{escape(line)}</p>' for line in lines(figures, zone))
-    return f'<div class="tiles">{cells}</div>{said}{_spark(figures.spark, who.look_of(provider).colour)}'
-
-
-def _html(status: ProviderStatus, figures: str | None) -> str:
-    """The whole card in one piece: what is drawn every other second is cheaper so than as a dozen elements."""
-    look, name = who.look_of(status.name), untrusted.line(who.name_of(status.name))
-    mark = f'<span style="color:{look.colour}" aria-hidden="true">{look.mark}</span>'
-    who_it_is = f'<span class="who" title="{name}">{mark} <b>{name}</b></span>'
-    head = f'<div class="card-head">{who_it_is}{badge(status.state)}</div>'
-    reason = f'<p class="reason">{untrusted.line(status.reason)}</p>'
-    return head + reason + (figures or f'<p class="reason">{numbers.MISSING} No calls in this range.</p>')
-
-
-def _spark(values: Sequence[float], colour: str) -> str:
-    """Behind a box, because Streamlit takes SVG elements out of HTML. The chart below says the same to everyone."""
-    source = quote(sparkline(values, colour), safe=" =/,:;")
-    return f'<div class="spark" style="background-image:url(\'data:image/svg+xml,{source}\')" aria-hidden="true"></div>'
 
 
 def _thinned(values: Sequence[float]) -> list[float]:
@@ -171,8 +139,7 @@ def _runs(points: Sequence[tuple[float, float]]) -> list[list[tuple[float, float
 
 def _run(points: Sequence[tuple[float, float]]) -> str:
     # A single point is drawn as a line of no length, which round caps turn into a dot.
-    path = " ".join(f"{x:.0f},{y:.1f}" for x, y in (points[0], *points))
-    return f'<polyline points="{path}" vector-effect="non-scaling-stroke"/>'
+    return " ".join(f"{x:.0f},{y:.1f}" for x, y in (points[0], *points))
 
 
 def _when(milliseconds: int, zone: tzinfo, now: datetime | None) -> str:

@@ -141,7 +141,7 @@ def verbatim(text: str, height: int = 300) -> None:
 
 
 def _has_right_to_left(text: str) -> bool:
-    return any(unicodedata.bidirectional(character) in _RIGHT_TO_LEFT for character in text)
+    return not text.isascii() and any(unicodedata.bidirectional(character) in _RIGHT_TO_LEFT for character in text)
 
 
 def _marked(piece: Piece) -> str:

@@ -56,9 +56,6 @@ ALLOWED: dict[str, dict[tuple[str, str], str]] = {
     "components/incident_list.py": {("html", "<f-string>"): "every part of a line is escaped by this file"},
     "components/installation.py": {("html", "<f-string>"): "every fact is escaped a line above"},
     "components/keyboard.py": {("html", "<f-string>"): "keys and words of ours, given by this file"},
-    "components/provider_card.py": {
-        ("html", "_html(status, figures)"): "every figure and line is escaped there and in figures_html",
-    },
     "components/provider_settings.py": {
         ("text_input", "label"): "made of a vendor's label by this file",
         ("text_input", "<f-string>"): "a vendor's label, from our table or the bounded name of an endpoint",

@@ -110,11 +110,26 @@ def test_zoom_and_hidden_groups_outlast_refreshes(browser: BrowserContext, serve
 def test_cards_of_a_row_begin_at_the_same_height(browser: BrowserContext, served: Served) -> None:
     """Also the one of a provider that was asked nothing yet, and has no more to show than that."""
     page = opened(browser, served)
-    cards = page.locator('[class*="st-key-card-"]')
+    cards = page.locator(".card")
     expect(cards.filter(has_text="No calls in this range.")).not_to_have_count(0)
     heads = cards.locator(".card-head").evaluate_all("heads => heads.map(head => head.getBoundingClientRect().top)")
     assert len(heads) == 3
     assert max(heads) - min(heads) < 2
+
+
+def test_a_card_lists_its_calls_and_keeps_the_focus(browser: BrowserContext, served: Served) -> None:
+    """By keyboard too; a refresh under the reader's hands takes the focus from no button."""
+    page = opened(browser, served)
+    calls = page.locator('.card[data-provider="openai"]').get_by_role("button", name="Calls")
+    calls.focus()
+    page.wait_for_timeout(REFRESHES_MS)
+    expect(calls).to_be_focused()
+    page.keyboard.press("Enter")
+    table = page.locator("table.calls")
+    expect(table).not_to_contain_text("Gemini", timeout=WAIT_MS)
+    expect(table).to_contain_text("OpenAI")
+    page.get_by_role("button", name="Show all").click()
+    expect(table).to_contain_text("Gemini")
 
 
 def test_one_crosshair_goes_through_all_charts(browser: BrowserContext, served: Served) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from datetime import UTC, datetime, timedelta, timezone
 
 from conductor_core.kinds import Outcome
@@ -60,19 +59,17 @@ def test_it_is_compared_with_the_span_before() -> None:
 def test_a_sparkline_leaves_gaps_and_shows_a_lonely_point() -> None:
     """Two runs of points and a dot, nothing across the gaps, nothing outside the box."""
     nan = math.nan
-    drawn = sparkline([1.0, 2.0, nan, 3.0, nan, 1.0, 0.0], "#0072B2")
-    runs = re.findall(r'points="([^"]+)"', drawn)
+    runs = sparkline([1.0, 2.0, nan, 3.0, nan, 1.0, 0.0])
     assert [len(set(run.split())) for run in runs] == [2, 1, 2]
     assert all(0 <= float(point.partition(",")[2]) <= 26 for run in runs for point in run.split())
 
 
 def test_a_sparkline_is_no_longer_than_it_is_wide() -> None:
     """It is sent every other second."""
-    assert len(sparkline([1.0, 2.0] * 50, "#0072B2")) < 1_000
+    assert len("".join(sparkline([1.0, 2.0] * 50))) < 600
 
 
 def test_a_sparkline_of_nothing_is_empty() -> None:
     """No values, only gaps, or only noughts draw without an error."""
-    assert "polyline" not in sparkline([], "#0072B2")
-    assert "polyline" not in sparkline([math.nan], "#0072B2")
-    assert sparkline([0.0, 0.0], "#0072B2").count("polyline") == 1
+    assert sparkline([]) == sparkline([math.nan]) == []
+    assert len(sparkline([0.0, 0.0])) == 1
