@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import ColumnElement, func, select, tuple_
+from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, func, select, tuple_
 
 from conductor_core.errors import NotFound
 from conductor_core.kinds import Outcome, Source
@@ -22,6 +24,15 @@ SORTED_AT_MOST = 100_000
 
 REQUEST_LASTS_MS = 900_000
 """Attempts of one request begin within this time."""
+
+_AMONG = {
+    "providers": calls.c.provider,
+    "models": calls.c.model,
+    "sources": calls.c.source,
+    "outcomes": calls.c.outcome,
+    "keys": calls.c.api_key_id,
+}
+"""The fields of a filter that name some values of a column."""
 
 Cursor = tuple[float, str]
 """Where a page ended: what it is sorted by, and the id, of its last call."""
@@ -53,19 +64,26 @@ class CallPage:
 
 def conditions(span: tuple[int, int], filter: Filter) -> list[ColumnElement[bool]]:
     """What calls have to meet: begun in [since, until) UTC ms, finished, and let through by the filter."""
-    found = [calls.c.started_at >= span[0], calls.c.started_at < span[1], calls.c.outcome != Outcome.RUNNING]
-    found.append(calls.c.source == Source.DRILL if filter.drill else calls.c.source != Source.DRILL)
-    for column, values in (
-        (calls.c.provider, filter.providers),
-        (calls.c.model, filter.models),
-        (calls.c.source, filter.sources),
-        (calls.c.outcome, filter.outcomes),
-        (calls.c.api_key_id, filter.keys),
-    ):
-        if values:
-            found.append(column.in_(values))
-    if filter.conversation:
-        found.append(calls.c.conversation_id == filter.conversation)
+    given = _given(span, filter)
+    return _conditions(
+        filter.drill,
+        {name: bindparam(name, value, unique=True, expanding=name in _AMONG) for name, value in given.items()},
+    )
+
+
+def _given(span: tuple[int, int], filter: Filter) -> dict[str, Any]:
+    """The values of the parameters that `_conditions` takes."""
+    asked = {"since": span[0], "until": span[1], **{name: getattr(filter, name) for name in (*_AMONG, "conversation")}}
+    return {name: value for name, value in asked.items() if value or name in ("since", "until")}
+
+
+def _conditions(drill: bool, given: Mapping[str, BindParameter[Any]]) -> list[ColumnElement[bool]]:
+    found = [calls.c.started_at >= given["since"], calls.c.started_at < given["until"]]
+    found += [calls.c.outcome != Outcome.RUNNING]
+    found.append(calls.c.source == Source.DRILL if drill else calls.c.source != Source.DRILL)
+    found += [column.in_(given[name]) for name, column in _AMONG.items() if name in given]
+    if "conversation" in given:
+        found.append(calls.c.conversation_id == given["conversation"])
     return found
 
 
@@ -73,21 +91,36 @@ def page(
     store: Store, span: tuple[int, int], filter: Filter, order: CallOrder, after: Cursor | None, limit: int
 ) -> CallPage:
     """At most `limit` calls, from just after a cursor on."""
-    wanted = select(*call_columns(calls)).where(*conditions(span, filter))
-    table: Any = calls
-    if order.by != "started_at":
-        newest = wanted.order_by(calls.c.started_at.desc()).limit(SORTED_AT_MOST).subquery()
-        table, wanted = newest, select(*call_columns(newest))
-    place = (func.coalesce(table.c[order.by], -1), table.c.id)
-    if after:
-        here = tuple_(*place)
-        wanted = wanted.where(here < after if order.descending else here > after)
-    sorted_by = [column.desc() if order.descending else column for column in place]
-    found = store.calls_by(wanted.order_by(*sorted_by).limit(limit + 1))
+    given = _given(span, filter)
+    wanted = _page(filter.drill, frozenset(given), order, after is not None)
+    place = {"value": after[0], "id": after[1]} if after else {}
+    found = store.calls_by(wanted, given | place | {"most": limit + 1, "sorted": SORTED_AT_MOST})
     more = len(found) > limit
     shown = found[:limit]
     of_newest = SORTED_AT_MOST if order.by != "started_at" else None
     return CallPage(shown, _cursor(shown[-1], order) if more else None, of_newest)
+
+
+@lru_cache(maxsize=64)
+def _page(drill: bool, given: frozenset[str], order: CallOrder, after: bool) -> Select[Any]:
+    """Made once for each kind of page: a table that refreshes itself asks for the same one again and again."""
+    parameters: dict[str, BindParameter[Any]] = {name: bindparam(name, expanding=name in _AMONG) for name in given}
+    wanted = select(*call_columns(calls)).where(*_conditions(drill, parameters))
+    table: Any = calls
+    if order.by != "started_at":
+        newest = wanted.order_by(calls.c.started_at.desc()).limit(bindparam("sorted")).subquery()
+        table, wanted = newest, select(*call_columns(newest))
+    # Bare where it is always known: an index is of use then.
+    value = table.c[order.by] if order.by == "started_at" else func.coalesce(table.c[order.by], -1)
+    place = (value, table.c.id)
+    if after:
+        here, there = (
+            tuple_(*place),
+            tuple_(bindparam("value", type_=value.type), bindparam("id", type_=table.c.id.type)),
+        )
+        wanted = wanted.where(here < there if order.descending else here > there)
+    sorted_by = [column.desc() if order.descending else column for column in place]
+    return wanted.order_by(*sorted_by).limit(bindparam("most"))
 
 
 def one(store: Store, id: str) -> Call:

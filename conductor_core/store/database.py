@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
+from functools import cache
 from operator import attrgetter
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import Connection, Engine, Executable, Text, cast, func, select
+from sqlalchemy import BindParameter, Connection, Engine, Executable, Select, Text, bindparam, cast, func, select
 
 from conductor_core.errors import NotFound, StoreError
 from conductor_core.kinds import LaneState, Outcome, Source
@@ -298,17 +299,9 @@ class Store:
             of: of these providers only.
             besides: not of these providers.
         """
-        lasted = incidents.c.ended_at.is_(None) | (incidents.c.ended_at > since)
-        wanted = select(*_incident_columns).where(
-            incidents.c.started_at < until, (incidents.c.started_at >= since) | lasted
-        )
-        wanted = (
-            wanted.where(incidents.c.provider.not_in(besides))
-            if of is None
-            else wanted.where(incidents.c.provider.in_(of))
-        )
-        newest = wanted.order_by(incidents.c.started_at.desc(), incidents.c.id)
-        return [incident_from(row) for row in self._rows(newest.limit(limit))]
+        names = {"providers": list(besides if of is None else of)}
+        found = self._rows(_incidents(of is None), {"since": since, "until": until, "most": limit, **names})
+        return [incident_from(row) for row in found]
 
     def votes(self) -> list[Vote]:
         """All votes, oldest first."""
@@ -464,9 +457,13 @@ class Store:
         except self._backend.errors as error:
             raise StoreError(self._backend.unreadable(error)) from error
 
-    def calls_by(self, statement: Executable) -> list[Call]:
-        """The calls that a selection of `call_columns` finds."""
-        return [call_from(row) for row in self._rows(statement)]
+    def calls_by(self, statement: Executable, given: Mapping[str, Any] | None = None) -> list[Call]:
+        """The calls that a selection of `call_columns` finds.
+
+        Args:
+            given: the values of its parameters.
+        """
+        return [call_from(row) for row in self._rows(statement, given)]
 
     def conversations_by(self, statement: Executable) -> list[Conversation]:
         """The conversations that a selection of `conversation_columns` finds."""
@@ -503,6 +500,20 @@ class Store:
 
         with snapshot(self._backend.reading) as connection:
             yield History(connection)
+
+
+@cache
+def _incidents(besides: bool) -> Select[Any]:
+    """Made once: Health asks for them at every refresh, and making a statement costs more than asking it."""
+    since: BindParameter[int] = bindparam("since")
+    providers: BindParameter[str] = bindparam("providers", expanding=True)
+    lasted = incidents.c.ended_at.is_(None) | (incidents.c.ended_at > since)
+    wanted = select(*_incident_columns).where(
+        incidents.c.started_at < bindparam("until"),
+        (incidents.c.started_at >= since) | lasted,
+        incidents.c.provider.not_in(providers) if besides else incidents.c.provider.in_(providers),
+    )
+    return wanted.order_by(incidents.c.started_at.desc(), incidents.c.id).limit(bindparam("most"))
 
 
 @contextmanager

@@ -30,14 +30,34 @@ _AS_COUNTED: Iterable[Any] = (
 _FINISHED = calls.c.outcome != Outcome.RUNNING
 
 
+# Made once: making a statement costs more than asking it, and all of these are asked at every look.
+_SPAN = (calls.c.started_at >= bindparam("since"), calls.c.started_at < bindparam("until"))
+_BATCHES_SEEN = select(rollup_batches.c.copy, func.max(rollup_batches.c.number)).group_by(rollup_batches.c.copy)
+_QUARTERS = select(rollup_batches.c.quarters).where(
+    rollup_batches.c.copy == bindparam("copy"), rollup_batches.c.number > bindparam("since")
+)
+_COUNTED = (
+    select(*_WHOSE, *_AS_COUNTED)
+    .where(*_SPAN, calls.c.counted != Counted.NOT_YET, _FINISHED)
+    .order_by(calls.c.started_at)
+)
+_PENDING = (
+    select(*_WHOSE, *_ADDED_UP.values())
+    .where(UNCOUNTED, *_SPAN, _FINISHED)
+    .order_by(calls.c.started_at.desc())
+    .limit(bindparam("most"))
+)
+_COUNT_PENDING = select(func.count()).select_from(calls).where(UNCOUNTED, *_SPAN, _FINISHED)
+_ONE_MORE = select(calls.c.started_at).where(*_SPAN).offset(bindparam("number")).limit(1)
+_PRUNED = select(pruned.c.level, pruned.c.until)
+
+
 @cache
 def _last_end(models: bool, sources: bool, conversation: bool, drill: bool) -> Select[Any]:
-    """Made once: it is asked for every provider at every look, and making a statement costs more than asking it."""
     wanted = select(calls.c.outcome, calls.c.http_status, calls.c.started_at).where(
         calls.c.provider == bindparam("provider"),
         calls.c.outcome.in_(bindparam("outcomes", expanding=True)),
-        calls.c.started_at >= bindparam("since"),
-        calls.c.started_at < bindparam("until"),
+        *_SPAN,
         calls.c.source == Source.DRILL if drill else calls.c.source != Source.DRILL,
     )
     if models:
@@ -62,8 +82,7 @@ class History:
 
     def batches_seen(self) -> dict[int, int]:
         """The number of the last batch of every copy of the app."""
-        last = select(rollup_batches.c.copy, func.max(rollup_batches.c.number)).group_by(rollup_batches.c.copy)
-        return dict(self._rows(last))
+        return dict(self._rows(_BATCHES_SEEN))
 
     def quarters_touched(self, seen: Mapping[int, int]) -> tuple[set[int] | None, dict[int, int]]:
         """The quarters of an hour (since 1970) that batches after those seen changed, and what is seen now.
@@ -76,10 +95,7 @@ class History:
             since = seen.get(copy, 0)
             if since == last:
                 continue
-            wanted = select(rollup_batches.c.quarters).where(
-                rollup_batches.c.copy == copy, rollup_batches.c.number > since
-            )
-            found = self._rows(wanted)
+            found = self._rows(_QUARTERS, copy=copy, since=since)
             if len(found) != last - since:
                 return None, now
             for (stored,) in found:
@@ -103,20 +119,14 @@ class History:
 
         As they were added up: one that was taken for its request's last attempt is one here too.
         """
-        wanted = select(*_WHOSE, *_AS_COUNTED).where(
-            calls.c.started_at >= since, calls.c.started_at < until, calls.c.counted != Counted.NOT_YET, _FINISHED
-        )
-        return self._rows(wanted.order_by(calls.c.started_at))
+        return self._rows(_COUNTED, since=since, until=until)
 
     def pending_calls(self, since: int, until: int, most: int) -> list[tuple[Any, ...]]:
         """The same of those that are not added up yet, or not rightly; at most so many, the newest."""
-        wanted = self._pending(select(*_WHOSE, *_ADDED_UP.values()), since, until)
-        return self._rows(wanted.order_by(calls.c.started_at.desc()).limit(most))
+        return self._rows(_PENDING, since=since, until=until, most=most)
 
     def count_pending(self, since: int, until: int) -> int:
-        return int(
-            self._connection.execute(self._pending(select(func.count()).select_from(calls), since, until)).scalar_one()
-        )
+        return int(self._connection.execute(_COUNT_PENDING, {"since": since, "until": until}).scalar_one())
 
     def calls(self, wanted: Sequence[Any], limit: int) -> list[tuple[Any, ...]]:
         """The same of the newest finished calls that meet some conditions, whether added up or not."""
@@ -129,13 +139,12 @@ class History:
 
     def has_more_than(self, number: int, since: int, until: int) -> bool:
         """Whether so many calls and more were begun in [since, until) UTC ms."""
-        one = select(calls.c.started_at).where(calls.c.started_at >= since, calls.c.started_at < until)
-        return len(self._rows(one.offset(number).limit(1))) > 0
+        return len(self._rows(_ONE_MORE, since=since, until=until, number=number)) > 0
 
     def pruned(self) -> dict[int, int]:
         """By level, or `CALLS`: from when on (UTC ms) all is there; without an entry nothing was ever deleted."""
         if self._pruned is None:
-            self._pruned = dict(self._rows(select(pruned.c.level, pruned.c.until)))
+            self._pruned = dict(self._rows(_PRUNED))
         return self._pruned
 
     def last_end(
@@ -152,8 +161,5 @@ class History:
         row = self._connection.execute(wanted, given).first()
         return row and (row.outcome, row.http_status, row.started_at)
 
-    def _pending(self, wanted: Select[Any], since: int, until: int) -> Select[Any]:
-        return wanted.where(UNCOUNTED, calls.c.started_at >= since, calls.c.started_at < until, _FINISHED)
-
-    def _rows(self, statement: Select[Any]) -> list[Any]:
-        return list(self._connection.execute(statement).all())
+    def _rows(self, statement: Select[Any], **given: Any) -> list[Any]:
+        return list(self._connection.execute(statement, given).all())
