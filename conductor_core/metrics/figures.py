@@ -6,7 +6,7 @@ its last one does. Success is judged as everywhere: successes of those that say 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -196,6 +196,39 @@ class Key:
     model: str = ""
 
 
+class LinesByGroup(Mapping[Key, Lines]):
+    """Each group over time. Lines are made when they are first asked for: often only the figures are.
+
+    Args:
+        make: the lines of a group; of None: of all of them together.
+    """
+
+    def __init__(self, keys: Sequence[Key], make: Callable[[Key | None], Lines]) -> None:
+        self._keys = dict.fromkeys(keys)
+        self._make = make
+        self._made: dict[Key | None, Lines] = {}
+
+    @property
+    def of_all(self) -> Lines:
+        return self._of(None)
+
+    def __getitem__(self, key: Key) -> Lines:
+        if key not in self._keys:
+            raise KeyError(key)
+        return self._of(key)
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def _of(self, key: Key | None) -> Lines:
+        if key not in self._made:
+            self._made[key] = self._make(key)
+        return self._made[key]
+
+
 @dataclass(frozen=True, slots=True)
 class LastError:
     """The newest failed attempt of a provider in the span; `at` is UTC ms."""
@@ -215,7 +248,7 @@ class Overview:
         span_before: … and which span that is.
         groups: each group's figures; groups without a call in the span are not there.
         groups_before: theirs in the span before.
-        lines: each group over time; `all_lines` is all of them together.
+        lines: each group over time.
         spreads: each group's latencies.
         last_errors: by provider.
         exact: percentiles are from the calls themselves; else from sketches, which are within 1 %.
@@ -228,14 +261,18 @@ class Overview:
     before: Figures | None
     groups: Mapping[Key, Figures]
     groups_before: Mapping[Key, Figures]
-    lines: Mapping[Key, Lines]
-    all_lines: Lines
+    lines: LinesByGroup
     spreads: Mapping[Key, Spread]
     last_errors: Mapping[str, LastError]
     exact: bool
     pending: int = 0
     stale: int = 0
     span_before: Span | None = None
+
+    @property
+    def all_lines(self) -> Lines:
+        """All groups together over time."""
+        return self.lines.of_all
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from conductor_core.metrics.figures import (
     Key,
     LastError,
     Lines,
+    LinesByGroup,
     Overview,
     Quantiles,
     Spread,
@@ -35,6 +37,10 @@ By = Literal["provider", "model"]
 
 SPREAD_EDGES = 10.0 ** np.linspace(1, 6, 51)
 """Edges of the bars of a latency distribution: ten to each power of ten, from 10 ms to 1,000 s."""
+
+N = TypeVar("N", bound=np.generic)
+
+_MEASURES = range(len(rollup.MEASURES))
 
 _FIELD = {name: place for place, name in enumerate(rollup.FIELDS)}
 _SUCCESS = np.array([kind in SUCCESSES for kind in rollup.KINDS])
@@ -89,7 +95,7 @@ def overview(
         before: the span before, which is one bucket, and its slab.
         together: all slabs' samples.
     """
-    buckets = _Buckets.of([slab.cells(groups.grouping) for slab in slabs])
+    buckets = _Buckets([slab.cells(groups.grouping) for slab in slabs])
     total = Cells(buckets.sums.sum(axis=0), together.quantiles, together.samples)
     used = [place for place in range(len(groups.keys)) if rollup.attempts(total.sums[place]).any()]
     earlier = before[1].cells(groups.grouping) if before else None
@@ -99,8 +105,7 @@ def overview(
         before=_figures(earlier, -1) if earlier else None,
         groups={groups.keys[place]: _figures(total, place) for place in used},
         groups_before={groups.keys[place]: _figures(earlier, place) for place in used} if earlier else {},
-        lines={groups.keys[place]: _lines(buckets, place) for place in used},
-        all_lines=_lines(buckets, -1),
+        lines=_lines_by_group(buckets, {groups.keys[place]: place for place in used}),
         spreads={groups.keys[place]: Spread(SPREAD_EDGES, together.spreads[place]) for place in used},
         last_errors=_last_errors(span, slabs, buckets, groups.keys, used, filter, past),
         exact=slabs[0].exact,
@@ -110,29 +115,32 @@ def overview(
     )
 
 
-@dataclass(frozen=True, slots=True)
 class _Buckets:
     """The cells of neighbouring buckets, stacked: the first axis is time."""
 
-    sums: NDArray[np.float64]
-    quantiles: tuple[NDArray[np.float64], ...]
-    samples: tuple[NDArray[np.int64], ...]
+    def __init__(self, cells: Sequence[Cells]) -> None:
+        self._cells = cells
+        self.sums = _stacked([one.sums for one in cells])
 
-    @classmethod
-    def of(cls, cells: Sequence[Cells]) -> _Buckets:
-        measures = range(len(rollup.MEASURES))
-        return cls(
-            np.stack([one.sums for one in cells]),
-            tuple(np.stack([one.quantiles[measure] for one in cells]) for measure in measures),
-            tuple(np.stack([one.samples[measure] for one in cells]) for measure in measures),
-        )
+    @cached_property
+    def quantiles(self) -> tuple[NDArray[np.float64], ...]:
+        return tuple(_stacked([one.quantiles[measure] for one in self._cells]) for measure in _MEASURES)
+
+    @cached_property
+    def samples(self) -> tuple[NDArray[np.int64], ...]:
+        return tuple(_stacked([one.samples[measure] for one in self._cells]) for measure in _MEASURES)
+
+
+def _stacked(arrays: Sequence[NDArray[N]]) -> NDArray[N]:
+    # What np.stack does, which takes its time with each of many small arrays.
+    return np.concatenate(arrays).reshape(len(arrays), *arrays[0].shape)
 
 
 def _figures(cells: Cells, place: int) -> Figures:
     sums = cells.sums[place]
-    field = {name: sums[at] for name, at in _FIELD.items()}
+    field = dict(zip(rollup.FIELDS, sums.tolist(), strict=False))
     latency, ttft, pace = (
-        Quantiles(int(samples[place]), *(None if value != value else float(value) for value in quantiles[place]))
+        Quantiles(int(samples[place]), *(None if value != value else value for value in quantiles[place].tolist()))
         for quantiles, samples in zip(cells.quantiles, cells.samples, strict=True)
     )
     return Figures(
@@ -145,15 +153,19 @@ def _figures(cells: Cells, place: int) -> Figures:
         completion_tokens=int(field["completion_tokens"]),
         thinking_tokens=int(field["thinking_tokens"]),
         priced_tokens=int(field["priced_tokens"]),
-        cost_reported=float(field["cost_reported"]),
-        cost_estimated=float(field["cost_estimated"]),
+        cost_reported=field["cost_reported"],
+        cost_estimated=field["cost_estimated"],
         priced=int(field["priced"]),
         free=int(field["free"]),
     )
 
 
 def _ends(counts: NDArray[np.float64]) -> Mapping[Outcome, int]:
-    return {rollup.KINDS[place]: int(counts[place]) for place in np.flatnonzero(counts)}
+    return {kind: int(count) for kind, count in zip(rollup.KINDS, counts.tolist(), strict=True) if count}
+
+
+def _lines_by_group(buckets: _Buckets, places: Mapping[Key, int]) -> LinesByGroup:
+    return LinesByGroup(list(places), lambda key: _lines(buckets, -1 if key is None else places[key]))
 
 
 def _lines(buckets: _Buckets, place: int) -> Lines:
