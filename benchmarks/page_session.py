@@ -34,6 +34,7 @@ class PageSession:
         received: bytes so far.
         box: the message box's widget id.
         fragment_runs: how often a fragment has been drawn so far.
+        waits: seconds from asking for a fragment until it was drawn, of each time.
     """
 
     def __init__(self, url: str, page: str = "", query: str = "") -> None:
@@ -50,6 +51,8 @@ class PageSession:
         self.received = 0
         self.box = ""
         self.fragment_runs = 0
+        self.waits: list[float] = []
+        self._asked_at = 0.0
 
     async def __aenter__(self) -> Self:
         self._socket = await self._http.ws_connect(
@@ -114,6 +117,7 @@ class PageSession:
                 self._stop_timers()
             case "script_finished" if message.script_finished == ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY:
                 self.fragment_runs += 1
+                self.waits.append(time.perf_counter() - self._asked_at)
             case "script_finished" if message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
                 self._finished.set()
 
@@ -144,6 +148,7 @@ class PageSession:
     async def _ask_again(self, fragment: str, interval: float) -> None:
         while True:
             await asyncio.sleep(interval)
+            self._asked_at = time.perf_counter()
             await self._send((), fragment)
 
 
