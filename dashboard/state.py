@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import streamlit as st
 
@@ -264,7 +264,6 @@ class HealthState:
         shows: counts picks, so that the table comes into view once for each.
         order: how the table is sorted.
         cursors: where each page of the table begins, the one shown last; none: the first.
-        table: the page of the table last read, what it was read for, and where the next one begins.
         sent: what the browser was last sent of the charts in full; None: all must be sent.
     """
 
@@ -274,7 +273,6 @@ class HealthState:
     shows: int = 0
     order: CallOrder = NEWEST_FIRST
     cursors: list[Cursor] = field(default_factory=list)
-    table: tuple[Any, bytes, Cursor | None] | None = None
     sent: Sent | None = None
 
 

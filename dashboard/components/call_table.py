@@ -8,20 +8,23 @@ from typing import Any
 
 import streamlit as st
 
+from conductor_core.conductor import Conductor
 from conductor_core.kinds import FAILURES, SUCCESSES
 from conductor_core.metrics.call import Call
-from conductor_core.metrics.figures import Filter
+from conductor_core.metrics.figures import Figures, Filter
 from conductor_core.metrics.span import Span
 from conductor_core.metrics.words import OUTCOME_WORDS, error_words
-from conductor_core.store.call_rows import NEWEST_FIRST, CallPage
+from conductor_core.store.call_rows import NEWEST_FIRST, CallOrder, CallPage, Cursor
 from dashboard import call_downloads, health_actions, runtime, state
 from dashboard.components import numbers, untrusted
 from dashboard.components.browser import component
 from dashboard.components.health_figures import HealthFigures
+from dashboard.components.kept import Kept
 from dashboard.components.packed import packed
 from dashboard.components.who import look_of, name_of
 
 PAGE = 25
+PAGES_KEPT = 16
 KEY = "calls"
 COLUMNS: tuple[dict[str, Any], ...] = (
     {"name": "When", "sort": "started_at"},
@@ -49,11 +52,15 @@ def call_table(figures: HealthFigures) -> None:
             st.caption(untrusted.plain(pick_words(span, asked, figures.view.zone)), width="content")
             st.button("Show all", key="calls-all", type="tertiary", on_click=health_actions.show_all)
     after = health.cursors[-1] if health.cursors else None
-    key = (span, asked, health.order, after, health.shows, figures.providers.total)
-    if health.table is None or health.table[0] != key:
-        page = runtime.get_conductor().health.calls(span, asked, health.order, after, PAGE)
-        health.table = key, packed(_data(health, page, span, asked, figures.view.zone)), page.next
-    _, data, following = health.table
+    number, conductor = len(health.cursors) + 1, runtime.get_conductor()
+
+    def read() -> tuple[bytes, Cursor | None]:
+        page = conductor.health.calls(span, asked, health.order, after, PAGE)
+        place = {"newer": number > 1, "said": _said(number, page), "shows": health.shows}
+        return packed(_data(page, health.order, span, asked, figures.view.zone) | place), page.next
+
+    key = (span, asked, health.order, after, number, health.shows, str(figures.view.zone))
+    data, following = _tables().of(key, (conductor, figures.providers.total), read)
     told = component("calls", css="calls.css")(
         key=KEY,
         data=data,
@@ -65,19 +72,22 @@ def call_table(figures: HealthFigures) -> None:
         st.rerun()
 
 
-def _data(health: state.HealthState, page: CallPage, span: Span, asked: Filter, zone: tzinfo) -> dict[str, Any]:
-    """What the browser draws."""
+@st.cache_resource(show_spinner=False)
+def _tables() -> Kept[tuple[Conductor, Figures], tuple[bytes, Cursor | None]]:
+    """What was last sent of each page of calls, and where the next one begins."""
+    return Kept(most=PAGES_KEPT)
+
+
+def _data(page: CallPage, order: CallOrder, span: Span, asked: Filter, zone: tzinfo) -> dict[str, Any]:
+    """What the browser draws of the calls themselves."""
     return {
         "columns": COLUMNS,
         "rows": [row(call, zone) for call in page.calls],
-        "order": health.order.by,
-        "descending": health.order.descending,
-        "chronological": health.order == NEWEST_FIRST,
-        "newer": bool(health.cursors),
+        "order": order.by,
+        "descending": order.descending,
+        "chronological": order == NEWEST_FIRST,
         "older": page.next is not None,
-        "said": _said(len(health.cursors) + 1, page),
         "caption": "Calls, one a row. A row opens its call.",
-        "shows": health.shows,
         "downloads": downloads(span, asked),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
+from functools import lru_cache
 from math import log10
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from dashboard.components.health_figures import HealthFigures
 from dashboard.components.health_view import By
 from dashboard.components.identity import shade
 from dashboard.components.incident_list import what
-from dashboard.components.kept import Kept
+from dashboard.components.kept import VIEWS, Kept
 from dashboard.components.who import look_of, name_of
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def chart_page(figures: HealthFigures) -> ChartPage:
     view, span, charted, models = figures.view, figures.span, figures.charted, figures.models()
     keys = sorted(charted.groups, key=lambda key: -charted.groups[key].calls)[:MOST_GROUPS]
     keys.sort(key=lambda key: (_place(key.provider), key.model))
-    wall = tuple(_wall(edge, view.zone) for edge in span.edges)
+    wall = _walls(span.edges, view.zone)
     columns: dict[str, Column] = {}
     for key in keys:
         columns |= _of_group(_id(key), charted.lines[key])
@@ -114,8 +115,8 @@ def chart_page(figures: HealthFigures) -> ChartPage:
 def _of_group(id: str, lines: Lines) -> dict[str, Column]:
     found: dict[str, Column] = {}
     for measure, digits in (("latency", 1), ("ttft", 1), ("pace", 2)):
-        rows = getattr(lines, measure)
-        found |= {f"{measure}.{share}|{id}": rows[at].round(digits) for at, share in enumerate(_SHARES)}
+        rows = getattr(lines, measure).round(digits)
+        found |= {f"{measure}.{share}|{id}": rows[at] for at, share in enumerate(_SHARES)}
         found[f"{measure}.n|{id}"] = getattr(lines, f"{measure}_n")
     found |= {f"answered|{id}": lines.answered, f"judged|{id}": lines.judged, f"requests|{id}": lines.requests}
     return found | {f"cost|{id}": lines.cost.round(9)}
@@ -283,6 +284,11 @@ def _place(provider: str) -> int:
 
 def _id(key: Key) -> str:
     return f"{key.provider}/{key.model}" if key.model else key.provider
+
+
+@lru_cache(maxsize=VIEWS)
+def _walls(edges: tuple[int, ...], zone: tzinfo) -> tuple[int, ...]:
+    return tuple(_wall(edge, zone) for edge in edges)
 
 
 def _wall(at: int, zone: tzinfo) -> int:

@@ -6,12 +6,10 @@ import json
 import subprocess
 import sys
 import time
-import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
 
 import pytest
 from streamlit.components.v2.bidi_component.main import _make_trigger_id
@@ -26,6 +24,7 @@ from conductor_core.metrics.figures import Filter
 from conductor_core.metrics.span import Range, Span
 from dashboard import runtime
 from dashboard.components.call_table import PAGE
+from tests.dashboard.app_pages.told import cards, component, texts
 from tests.installation import KEY, environment_for
 
 MAIN = Path(__file__).parents[3] / "dashboard" / "main.py"
@@ -89,20 +88,9 @@ def record(conductor: Conductor, minutes_ago: float = 0.0, **fields: object) -> 
 def words(page: AppTest) -> str:
     """Everything written on the page."""
     drawn = [*page.markdown, *page.caption]
-    cards = [word for card in cards_of(page).values() for word in spoken(card)]
-    return "\n".join([*(str(one.value) for one in drawn), *(str(one.proto.body) for one in page.get("html")), *cards])
-
-
-def cards_of(page: AppTest) -> dict[str, Any]:
-    """What each card was given, by provider; none where there are no cards."""
-    known = [one.proto.component_name for one in page.get("bidi_component")]
-    return {card["name"]: card for card in component(page, "cards")["cards"]} if "conductor.cards" in known else {}
-
-
-def spoken(part: Any) -> list[str]:
-    """Every text in a value of JSON."""
-    inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else []
-    return [part] if isinstance(part, str) else [text for one in inner for text in spoken(one)]
+    return "\n".join(
+        [*(str(one.value) for one in drawn), *(str(one.proto.body) for one in page.get("html")), *texts(cards(page))]
+    )
 
 
 def click(page: AppTest, name: str, event: str, value: str) -> None:
@@ -113,12 +101,6 @@ def click(page: AppTest, name: str, event: str, value: str) -> None:
     states.widgets.append(WidgetState(id=_make_trigger_id(found.id, "events"), json_trigger_value=told))
     page._run(states)
     assert not page.exception
-
-
-def component(page: AppTest, name: str) -> Any:
-    """What one of our components was given."""
-    (found,) = (one.proto for one in page.get("bidi_component") if one.proto.component_name == f"conductor.{name}")
-    return json.loads(zlib.decompress(found.bytes) if name in ("charts", "calls", "cards") else found.json or "null")
 
 
 def listed(page: AppTest, column: int = 3) -> list[str]:
@@ -286,9 +268,9 @@ def test_three_failures_are_told_with_the_seconds_left(conductor: Conductor) -> 
     assert "Passed over for" in said
     assert "Gemini open" in said
     assert "price unknown" in said
-    assert [name for name, card in cards_of(page).items() if card["recover"]] == ["gemini"]
+    assert [name for name, card in cards(page).items() if card["recover"]] == ["gemini"]
     click(page, "cards", "recover", "gemini")
-    assert not cards_of(page)["gemini"]["recover"]
+    assert not cards(page)["gemini"]["recover"]
     assert "Gemini open" not in words(page)
 
 
