@@ -166,7 +166,7 @@ class Registry:
         self._private = private
         self._built: dict[str, BaseProvider] = {}
         self._retired: list[BaseProvider] = []
-        self._vendors = _rows(settings)
+        self._declare(_rows(settings))
 
     def apply(self, settings: Settings) -> None:
         """Puts changed settings and variables in force. Only what they concern is built anew, when next asked for.
@@ -176,7 +176,8 @@ class Registry:
         Raises:
             SettingsError: an endpoint's name can't be one.
         """
-        self._vendors, self._settings = _rows(settings), settings
+        self._declare(_rows(settings))
+        self._settings = settings
         kept = {}
         for name, provider in list(self._built.items()):
             vendor = self._vendors.get(name)
@@ -188,17 +189,23 @@ class Registry:
                 self._retired.append(provider)
         self._built = kept
 
+    def _declare(self, vendors: dict[str, Vendor]) -> None:
+        self._vendors = vendors
+        # Every mark and name on a page asks for them.
+        self._names = [name for name, vendor in vendors.items() if not vendor.simulated]
+        self._drills = [name for name, vendor in vendors.items() if vendor.simulated]
+
     def has(self, name: str) -> bool:
         """Whether there is a provider of that name, configured or not, real or simulated."""
         return name in self._vendors
 
     def names(self) -> list[str]:
         """Every real provider there is, configured or not, in the registry's order."""
-        return [name for name, vendor in self._vendors.items() if not vendor.simulated]
+        return list(self._names)
 
     def drills(self) -> list[str]:
         """The simulated providers, whether the drill is on or off."""
-        return [name for name, vendor in self._vendors.items() if vendor.simulated]
+        return list(self._drills)
 
     def current(self) -> list[str]:
         """Those that figures and totals are about: the simulated ones during a drill, else the real ones."""

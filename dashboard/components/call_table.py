@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, tzinfo
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -25,6 +26,7 @@ from dashboard.components.who import look_of, name_of
 
 PAGE = 25
 PAGES_KEPT = 16
+ROWS_KEPT = 8 * PAGE
 KEY = "calls"
 COLUMNS: tuple[dict[str, Any], ...] = (
     {"name": "When", "sort": "started_at"},
@@ -78,11 +80,18 @@ def _tables() -> Kept[tuple[Conductor, Figures], tuple[bytes, Cursor | None]]:
     return Kept(most=PAGES_KEPT)
 
 
+@st.cache_resource(show_spinner=False)
+def _rows() -> Kept[Call, dict[str, Any]]:
+    """Rows of finished calls: a new call is one row more, all others are as they were."""
+    return Kept(most=ROWS_KEPT)
+
+
 def _data(page: CallPage, order: CallOrder, span: Span, asked: Filter, zone: tzinfo) -> dict[str, Any]:
     """What the browser draws of the calls themselves."""
+    rows = _rows()
     return {
         "columns": COLUMNS,
-        "rows": [row(call, zone) for call in page.calls],
+        "rows": [rows.of((call.id, str(zone)), call, partial(row, call, zone)) for call in page.calls],
         "order": order.by,
         "descending": order.descending,
         "chronological": order == NEWEST_FIRST,

@@ -30,6 +30,8 @@ _HIDDEN = re.compile(
 )
 _OVERRIDES = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _RIGHT_TO_LEFT = frozenset({"R", "AL"})
+_PERHAPS = re.compile("[\u0590-\u08ff\ufb1d-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]")
+"""The blocks that Unicode keeps for scripts written from right to left: most texts have nothing of them."""
 MOST_VERBATIM = 50_000
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
 
@@ -141,7 +143,7 @@ def verbatim(text: str, height: int = 300) -> None:
 
 
 def _has_right_to_left(text: str) -> bool:
-    return not text.isascii() and any(unicodedata.bidirectional(character) in _RIGHT_TO_LEFT for character in text)
+    return any(unicodedata.bidirectional(character) in _RIGHT_TO_LEFT for character in _PERHAPS.findall(text))
 
 
 def _marked(piece: Piece) -> str:
