@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 MOST_GROUPS = 14
 """More lines than these nobody tells apart; those with most calls are drawn."""
+MODELS_EVERY_MS = 10_000
+"""While calls come in, the models are compared anew so often: a second look at all calls, for dots that hardly move."""
 _SHARES = ("p50", "p90", "p95", "p99")
 _SYMBOLS = {
     "◆": "diamond",
@@ -71,18 +73,25 @@ _GRAVE = (IncidentKind.BREAKER, IncidentKind.BUDGET)
 
 
 @st.cache_resource(show_spinner=False)
-def _pages() -> Kept[HealthFigures, ChartPage]:
+def _models_kept() -> Kept[HealthFigures, Overview]:
+    return Kept(_recent)
+
+
+@st.cache_resource(show_spinner=False)
+def _pages() -> Kept[tuple[HealthFigures, Overview], ChartPage]:
     return Kept(_same)
 
 
 def page_of(figures: HealthFigures) -> ChartPage:
     """All charts of one moment; the page last made where it is drawn alike."""
-    return _pages().of(figures.view, figures, lambda: chart_page(figures))
+    key = (figures.view, runtime.get_conductor())
+    models = figures.charted if figures.view.by == "model" else _models_kept().of(key, figures, figures.models)
+    return _pages().of(key, (figures, models), lambda: chart_page(figures, models))
 
 
-def chart_page(figures: HealthFigures) -> ChartPage:
-    """All charts of one moment."""
-    view, span, charted, models = figures.view, figures.span, figures.charted, figures.models()
+def chart_page(figures: HealthFigures, models: Overview) -> ChartPage:
+    """All charts of one moment; of the models there may be figures of a moment ago."""
+    view, span, charted = figures.view, figures.span, figures.charted
     keys = sorted(charted.groups, key=lambda key: -charted.groups[key].calls)[:MOST_GROUPS]
     keys.sort(key=lambda key: (_place(key.provider), key.model))
     wall = _walls(span.edges, view.zone)
@@ -261,14 +270,22 @@ def _ticks(span: Span) -> list[dict[str, Any]]:
     ]
 
 
-def _same(known: HealthFigures, figures: HealthFigures) -> bool:
-    """Whether both are drawn alike. Finished calls only ever become more: the same sums are the same lines."""
-    return (
-        known.span == figures.span
-        and _sums(known.charted) == _sums(figures.charted)
-        and known.incidents == figures.incidents
-        and known.budgets == figures.budgets
-    )
+def _same(known: tuple[HealthFigures, Overview], new: tuple[HealthFigures, Overview]) -> bool:
+    """Whether both are drawn alike."""
+    (before, models), (now, models_now) = known, new
+    kept = (before.incidents, before.budgets) == (now.incidents, now.budgets)
+    return models is models_now and kept and _same_calls(before, now)
+
+
+def _recent(known: HealthFigures, figures: HealthFigures) -> bool:
+    """Whether the models' figures still hold, or are new enough for the charts that compare whole spans."""
+    new = known.span == figures.span and figures.now - known.now < MODELS_EVERY_MS
+    return new or _same_calls(known, figures)
+
+
+def _same_calls(known: HealthFigures, figures: HealthFigures) -> bool:
+    """Finished calls only ever become more: the same sums are the same lines."""
+    return known.span == figures.span and _sums(known.charted) == _sums(figures.charted)
 
 
 def _sums(overview: Overview) -> tuple[Figures, Mapping[Key, Figures]]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
@@ -24,6 +25,9 @@ from conductor_core.metrics.figures import Filter
 from conductor_core.metrics.span import Range, Span
 from dashboard import runtime
 from dashboard.components.call_table import PAGE
+from dashboard.components.chart_columns import MODELS_EVERY_MS, page_of
+from dashboard.components.health_figures import health_figures
+from dashboard.components.health_view import HealthView
 from tests.dashboard.app_pages.told import cards, component, texts
 from tests.installation import KEY, environment_for
 
@@ -257,6 +261,20 @@ def test_a_new_call_shows_on_the_next_refresh(conductor: Conductor) -> None:
     page.run()
     assert len(listed(page)) == 2
     assert "2 requests" in first_line(page)
+
+
+def test_models_are_compared_anew_every_few_seconds_while_calls_come_in(conductor: Conductor) -> None:
+    """All else shows a call at once; the dots of the models follow, though nothing more may come."""
+    record(conductor)
+    view = HealthView(Range.DAY, 0, 0, "provider", Filter(), UTC)
+    figures = health_figures(view)
+    assert [model["n"] for model in page_of(figures).head["models"]] == [1]
+    record(conductor)
+    at_once, later = (replace(health_figures(view), now=figures.now + ms) for ms in (1, MODELS_EVERY_MS))
+    assert page_of(at_once).columns["requests|gemini"].sum() == 2
+    assert [model["n"] for model in page_of(at_once).head["models"]] == [1]
+    assert [model["n"] for model in page_of(later).head["models"]] == [2]
+    assert page_of(later) is page_of(later)
 
 
 def test_three_failures_are_told_with_the_seconds_left(conductor: Conductor) -> None:
