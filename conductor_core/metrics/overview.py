@@ -123,6 +123,42 @@ class _Buckets:
         self.sums = _stacked([one.sums for one in cells])
 
     @cached_property
+    def attempts(self) -> NDArray[np.int64]:
+        """By bucket, group and kind of end, as `requests`."""
+        return rollup.attempts(self.sums).astype(np.int64)
+
+    @cached_property
+    def requests(self) -> NDArray[np.int64]:
+        return rollup.requests(self.sums).astype(np.int64)
+
+    @cached_property
+    def answered(self) -> NDArray[np.int64]:
+        """By bucket and group, as what follows."""
+        answered: NDArray[np.int64] = self.requests[..., _SUCCESS].sum(axis=-1)
+        return answered
+
+    @cached_property
+    def judged(self) -> NDArray[np.int64]:
+        judged: NDArray[np.int64] = self.answered + self.requests[..., _FAILURE].sum(axis=-1)
+        return judged
+
+    @cached_property
+    def asked(self) -> NDArray[np.int64]:
+        asked: NDArray[np.int64] = self.requests.sum(axis=-1)
+        return asked
+
+    @cached_property
+    def cost(self) -> NDArray[np.float64]:
+        spent = self.sums[..., _FIELD["cost_reported"]] + self.sums[..., _FIELD["cost_estimated"]]
+        return np.where(self.sums[..., _FIELD["priced"]] > 0, spent, np.nan)
+
+    @cached_property
+    def failed(self) -> NDArray[np.bool_]:
+        """Which kinds of failure occurred, by group and kind."""
+        failed: NDArray[np.bool_] = _FAILURE & self.attempts.any(axis=0)
+        return failed
+
+    @cached_property
     def quantiles(self) -> tuple[NDArray[np.float64], ...]:
         return tuple(_stacked([one.quantiles[measure] for one in self._cells]) for measure in _MEASURES)
 
@@ -169,14 +205,9 @@ def _lines_by_group(buckets: _Buckets, places: Mapping[Key, int]) -> LinesByGrou
 
 
 def _lines(buckets: _Buckets, place: int) -> Lines:
-    sums = buckets.sums[:, place]
-    attempts, requests = rollup.attempts(sums).astype(np.int64), rollup.requests(sums).astype(np.int64)
-    answered = requests[:, _SUCCESS].sum(axis=1)
-    priced = sums[:, _FIELD["priced"]] > 0
-    cost = sums[:, _FIELD["cost_reported"]] + sums[:, _FIELD["cost_estimated"]]
+    sums, attempts = buckets.sums[:, place], buckets.attempts[:, place]
     latency, ttft, pace = (one[:, place].T for one in buckets.quantiles)
     latency_n, ttft_n, pace_n = (one[:, place] for one in buckets.samples)
-    occurred = np.flatnonzero(_FAILURE & attempts.any(axis=0))
     return Lines(
         latency=latency,
         latency_n=latency_n,
@@ -184,13 +215,13 @@ def _lines(buckets: _Buckets, place: int) -> Lines:
         ttft_n=ttft_n,
         pace=pace,
         pace_n=pace_n,
-        answered=answered,
-        judged=answered + requests[:, _FAILURE].sum(axis=1),
-        requests=requests.sum(axis=1),
-        failures={rollup.KINDS[at]: attempts[:, at] for at in occurred},
+        answered=buckets.answered[:, place],
+        judged=buckets.judged[:, place],
+        requests=buckets.asked[:, place],
+        failures={rollup.KINDS[at]: attempts[:, at] for at in np.flatnonzero(buckets.failed[place])},
         prompt_tokens=sums[:, _FIELD["prompt_tokens"]].astype(np.int64),
         completion_tokens=sums[:, _FIELD["completion_tokens"]].astype(np.int64),
-        cost=np.where(priced, cost, np.nan),
+        cost=buckets.cost[:, place],
     )
 
 
@@ -205,7 +236,7 @@ def _last_errors(
 ) -> dict[str, LastError]:
     """Looked for only where a provider's sums say that there is one."""
     newest: dict[str, tuple[int, set[Outcome]]] = {}
-    failed = rollup.attempts(cells.sums)[..., _FAILURE]
+    failed = cells.attempts[..., _FAILURE]
     kinds = [kind for kind in rollup.KINDS if kind in FAILURES]
     for place in used:
         buckets = np.flatnonzero(failed[:, place].any(axis=1))
