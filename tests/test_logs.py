@@ -142,6 +142,7 @@ async def test_harmless_lines_are_gathered_in_their_order(output: io.StringIO, m
     assert str(line["time"]).endswith("Z")
 
 
+@pytest.mark.usefixtures("output")
 async def test_a_log_that_cannot_be_written_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither what waits nor what comes next raises into whoever logs it: of a full disk others tell."""
 

@@ -75,6 +75,7 @@ class History:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._pruned: dict[int, int] | None = None
+        self._batches: dict[int, int] | None = None
 
     def series(self) -> list[tuple[int, str, str, str]]:
         """Number, provider, model and source of every series."""
@@ -82,7 +83,9 @@ class History:
 
     def batches_seen(self) -> dict[int, int]:
         """The number of the last batch of every copy of the app."""
-        return dict(self._rows(_BATCHES_SEEN))
+        if self._batches is None:
+            self._batches = dict(self._rows(_BATCHES_SEEN))
+        return self._batches
 
     def quarters_touched(self, seen: Mapping[int, int]) -> tuple[set[int] | None, dict[int, int]]:
         """The quarters of an hour (since 1970) that batches after those seen changed, and what is seen now.
