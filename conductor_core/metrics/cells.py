@@ -44,11 +44,13 @@ class Cells:
     Attributes:
         quantiles: of each measure a row per group with a number per share.
         samples: of each measure how many samples each row has.
+        exact: the samples of each measure, where they are known one by one.
     """
 
     sums: NDArray[np.float64]
     quantiles: tuple[NDArray[np.float64], ...]
     samples: tuple[NDArray[np.int64], ...]
+    exact: tuple[Exact, ...] = ()
 
     @classmethod
     def of(cls, slab: Slab, grouping: Grouping) -> Cells:
@@ -57,7 +59,8 @@ class Cells:
         by_group = added_up(slab.sums[counted], groups[counted], grouping.number)
         sums = np.vstack((by_group, by_group.sum(axis=0)))
         measures = measures_of([slab], grouping)
-        return cls(sums, tuple(one.quantiles() for one in measures), tuple(one.sizes() for one in measures))
+        quantiles, sizes = zip(*((one.quantiles(), one.sizes()) for one in measures), strict=True)
+        return cls(sums, quantiles, sizes, tuple(one for one in measures if isinstance(one, Exact)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,14 @@ Measure = Binned | Exact
 
 def measures_of(slabs: Sequence[Slab], grouping: Grouping) -> tuple[Measure, ...]:
     """The samples of some slabs together, by group; of each measure."""
+    if slabs[0].exact and len(slabs) > 1:
+        by_slab = [slab.cells(grouping).exact for slab in slabs]
+        return tuple(_together(of, grouping.number) for of in zip(*by_slab, strict=True))
     return tuple(_measure(slabs, place, grouping) for place in range(len(MEASURES)))
+
+
+def _together(of: Sequence[Exact], number: int) -> Exact:
+    return Exact(np.concatenate([one.groups for one in of]), np.concatenate([one.values for one in of]), number)
 
 
 def _measure(slabs: Sequence[Slab], place: int, grouping: Grouping) -> Measure:
