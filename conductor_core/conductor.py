@@ -18,7 +18,7 @@ from conductor_core.configuration import Configuration, check_budgets, check_def
 from conductor_core.conversations import Conversations
 from conductor_core.incidents import Step
 from conductor_core.keys.ring import KeyRing
-from conductor_core.kinds import ProviderState, Source, Verdict
+from conductor_core.kinds import Source, Verdict
 from conductor_core.library import Library
 from conductor_core.metrics.live import LiveMetrics, overall
 from conductor_core.models import ChatRequest, ChatResponse, ProviderStatus, SystemStatus
@@ -306,13 +306,10 @@ class Conductor:
             self.webhook.post(incident, step)
 
     def _status_of(self, provider: BaseProvider) -> ProviderStatus:
-        missing = provider.endpoint.missing
-        status = self.live.status(provider.name, provider.vendor.label, provider.default_model, missing)
-        if missing:
-            return status
-        stands = self.gateway.standing(provider.name, provider.default_model)
-        healthy = stands.state in (ProviderState.HEALTHY, ProviderState.DEGRADED)
-        return status.model_copy(update={"state": stands.state, "reason": stands.reason, "is_healthy": healthy})
+        missing, model = provider.endpoint.missing, provider.default_model
+        gateway, live = self.gateway, self.live
+        standing = live.state(provider.name, missing) if missing else gateway.standing(provider.name, model)
+        return live.status(provider.name, provider.vendor.label, model, standing)
 
     def _begin(self, request: ChatRequest, source: Source, api_key_id: str | None) -> Request:
         prompt = Prompt.from_request(request)

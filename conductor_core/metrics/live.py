@@ -226,9 +226,9 @@ class LiveMetrics:
             tally = self._tallies.get(provider)
             return tally.standing(self._monotonic() if now is None else now) if tally else judge([], 0.0)
 
-    def status(self, name: str, label: str, default_model: str | None, missing: str = "") -> ProviderStatus:
-        """Everything public about one provider."""
-        figures, standing = self.figures(name), self.state(name, missing)
+    def status(self, name: str, label: str, default_model: str | None, standing: Standing) -> ProviderStatus:
+        """Everything public about one provider that stands so."""
+        figures = self.figures(name)
         return ProviderStatus(
             name=name,
             label=label,

@@ -48,11 +48,13 @@ def call_table(figures: HealthFigures) -> None:
     pick = health.pick
     span = Span((pick.since, pick.until)) if pick else Span((figures.span.since, figures.span.until))
     asked = pick.filter if pick else figures.view.filter
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="calls-head"):
-        st.markdown("**Calls**", width="content")
-        if pick:
+    if pick:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown("**Calls**", width="content")
             st.caption(untrusted.plain(pick_words(span, asked, figures.view.zone)), width="content")
             st.button("Show all", key="calls-all", type="tertiary", on_click=health_actions.show_all)
+    else:
+        st.markdown("**Calls**")
     after = health.cursors[-1] if health.cursors else None
     number, conductor = len(health.cursors) + 1, runtime.get_conductor()
 

@@ -277,7 +277,7 @@ def test_a_kept_standing_is_dropped_when_time_changes_it(live: LiveMetrics, cloc
 def test_the_public_status_carries_the_figures(live: LiveMetrics) -> None:
     """`ProviderStatus` is filled from the same figures, and says unhealthy once AUTO passes it over."""
     live.record(OK)
-    status = live.status("gemini", "Gemini", "m")
+    status = live.status("gemini", "Gemini", "m", live.state("gemini"))
     assert (status.is_healthy, status.total_requests, status.average_ttft_ms, status.total_tokens) == (
         True,
         1,
@@ -286,7 +286,7 @@ def test_the_public_status_carries_the_figures(live: LiveMetrics) -> None:
     )
     for _ in range(3):
         live.record(TIMEOUT)
-    status = live.status("gemini", "Gemini", "m")
+    status = live.status("gemini", "Gemini", "m", live.state("gemini"))
     assert (status.is_healthy, status.success_rate, status.last_error) == (False, 0.25, TIMEOUT.error)
 
 
