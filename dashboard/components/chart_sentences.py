@@ -34,8 +34,9 @@ def sentences(charted: Overview, models: Overview, keys: Sequence[Key]) -> dict[
 
 
 def cost_words(of: Figures) -> str:
-    """`~$0.31 + 3 unpriced`, `free`."""
-    return numbers.total(of.cost_usd, of.cost_estimated > 0, of.unpriced, of.priced > 0 and of.free == of.priced)
+    """`~$0.31 + 3 unpriced`, `free`; where nothing was answered, what failed cost nothing, but is not free."""
+    answered = of.judged_attempts > of.failed_attempts
+    return numbers.total(of.cost_usd, of.cost_estimated > 0, of.unpriced, answered and of.free == of.priced)
 
 
 def _each(what: str, groups: dict[str, Figures], words: Callable[[Figures], str]) -> str:
