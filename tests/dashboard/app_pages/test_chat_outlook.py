@@ -35,9 +35,11 @@ def test_what_will_not_fit_is_warned_of(install: Install, upstream: Upstream) ->
 
 
 def test_a_conversation_says_what_it_took(install: Install, upstream: Upstream) -> None:
-    """With every branch and attempt, as the calls say."""
+    """With every branch and attempt, as the calls say. By name, since AUTO now and then tries somebody else."""
     install(upstream)
-    page = ask(opened("chat"), "Hello there")
+    page = opened("chat")
+    page.selectbox[0].select("openai").run()
+    ask(page, "Hello there")
     assert "1 answer · 7 → 12 tokens · \\$0.000022" in words(page)
     page.main.menu_button[0].click("").run()
     conversations = runtime.get_conductor().conversations
