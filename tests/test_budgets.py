@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
-import sys
 from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import UTC, date, datetime, tzinfo
@@ -16,10 +14,9 @@ import pytest
 
 from conductor_core.budgets import Budgets, highest_cost
 from conductor_core.conductor import Conductor
-from conductor_core.errors import ConductorError, ProviderError, SettingsError
+from conductor_core.errors import ProviderError, SettingsError
 from conductor_core.kinds import CostKind, IncidentKind, LaneState, Outcome, Source
 from conductor_core.metrics.call import Call
-from conductor_core.models import ChatMessage, ChatRequest, MessageRole
 from conductor_core.prompt import Prompt
 from conductor_core.settings import Settings
 from conductor_core.store.database import Store
@@ -28,11 +25,8 @@ from conductor_core.turns import LaneSetup
 from tests.clock import NOON, Clock, processor_seconds
 from tests.installation import environment_for, installation
 from tests.store.rows import finished, running, until
+from tests.tight_budget import REQUEST, ROOM_FOR_TEN, asked, killed_with_ten_out
 from tests.upstream import Upstream
-
-REQUEST = ChatRequest(provider="openai", messages=[ChatMessage(role=MessageRole.USER, content="Hello")])
-ROOM_FOR_TEN = 0.0161
-"""USD: ten of REQUEST's reservations at the default model's price, and not eleven."""
 
 
 @pytest.fixture
@@ -261,15 +255,6 @@ def test_reserving_is_cheap(store: Store) -> None:
     assert best / 2000 * 1e6 < 10
 
 
-async def asked(conductor: Conductor, request: ChatRequest = REQUEST) -> str | None:
-    """None for an answer, else the sentence that refused it."""
-    try:
-        await conductor.chat(request)
-    except ConductorError as error:
-        return str(error)
-    return None
-
-
 async def rows(conductor: Conductor) -> list[Call]:
     await conductor.store.rename("none", "none")
     return conductor.store.recent_calls(1000)
@@ -282,14 +267,14 @@ async def test_of_a_hundred_calls_at_once_ten_have_room(tmp_path: Path, upstream
         assert reserved
         assert int(ROOM_FOR_TEN / reserved) == 10
         told = await asyncio.gather(*(asked(conductor) for _ in range(100)))
-        assert told.count(None) == 10
+        assert told.count("") == 10
         assert len(upstream.requests) == 10
         assert all("has no room for this call" in sentence for sentence in told if sentence)
         found = await rows(conductor)
         assert len(found) == 10
         assert sum(call.cost_usd or 0 for call in found) < ROOM_FOR_TEN
         assert conductor.gateway.budgets.standing()[0].spent == pytest.approx(sum(call.cost_usd or 0 for call in found))
-        assert await asked(conductor) is None
+        assert await asked(conductor) == ""
 
 
 async def test_however_calls_end_nothing_stays_reserved(tmp_path: Path, upstream: Upstream) -> None:
@@ -305,7 +290,7 @@ async def test_however_calls_end_nothing_stays_reserved(tmp_path: Path, upstream
         while len(upstream.requests) == already:
             await asyncio.sleep(0.001)
         assert budgets.standing()[0].held > 0
-        assert "Too many calls are waiting" in (await asked(conductor) or "")
+        assert "Too many calls are waiting" in await asked(conductor)
         stopped.cancel()
         with pytest.raises(asyncio.CancelledError):
             await stopped
@@ -314,43 +299,15 @@ async def test_however_calls_end_nothing_stays_reserved(tmp_path: Path, upstream
         assert line.spent == pytest.approx(sum(call.cost_usd or 0 for call in await rows(conductor)))
 
 
-KILLED = """
-import asyncio
-from conductor_core.conductor import Conductor
-from tests.test_budgets import REQUEST, asked
-
-async def main():
-    conductor = await Conductor.open()
-    calls = [asyncio.create_task(asked(conductor)) for _ in range(100)]
-    while sum(call.done() for call in calls) < 90:
-        await asyncio.sleep(0.01)
-    print("refused", flush=True)
-    await asyncio.sleep(60)
-
-asyncio.run(main())
-"""
-
-
 async def test_a_kill_gives_nothing_back(tmp_path: Path, upstream: Upstream) -> None:
     """Ten calls are out when the process is killed; after the restart they count with all they may have cost."""
     upstream.behaviour = "silent"
-    variables = environment_for(tmp_path, upstream, CONDUCTOR_BUDGET_DAY=str(ROOM_FOR_TEN)).merged()
-    environment = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "TZ") if name in os.environ} | variables
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", KILLED, env=environment, stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout
-    assert await process.stdout.readline() == b"refused\n"
-    async with asyncio.timeout(10):
-        while len(upstream.requests) < 10:
-            await asyncio.sleep(0.01)
-    process.kill()
-    await process.wait()
+    await killed_with_ten_out(tmp_path, upstream, 90, CONDUCTOR_BUDGET_DAY=str(ROOM_FOR_TEN))
     upstream.behaviour = ""
     async with installation(tmp_path, upstream, CONDUCTOR_BUDGET_DAY=str(ROOM_FOR_TEN)) as conductor:
         told = await asyncio.gather(*(asked(conductor) for _ in range(100)))
         found = await rows(conductor)
-    assert None not in told
+    assert "" not in told
     assert len(upstream.requests) == 10
     assert {(call.outcome, call.cost_kind) for call in found} == {(Outcome.INTERRUPTED, CostKind.ESTIMATED)}
 
@@ -367,11 +324,11 @@ async def test_nothing_leaves_before_its_row_is_kept(
                 await asked(conductor) == "Nothing was sent, because its cost could not be noted. The database is busy."
             )
             assert upstream.requests == []
-            free = asyncio.create_task(asked(conductor, REQUEST.model_copy(update={"provider": "anthropic"})))
+            free = asyncio.create_task(asked(conductor, request=REQUEST.model_copy(update={"provider": "anthropic"})))
             while not upstream.requests:
                 await asyncio.sleep(0.01)
             other.execute("ROLLBACK")
-        assert await free is None
+        assert await free == ""
         assert conductor.gateway.budgets.standing()[0].held == 0.0
 
 
@@ -401,10 +358,10 @@ async def test_beyond_the_budget_auto_does_as_the_user_chose(
     variables = auto_with_a_free_provider(upstream, CONDUCTOR_BUDGET_DAY="0.0001", CONDUCTOR_BUDGET_BEYOND=beyond)
     async with installation(tmp_path, upstream, **variables) as conductor:
         conductor.gateway.router.apply("openai,anthropic,ollama")
-        told = await asked(conductor, REQUEST.model_copy(update={"provider": "auto"}))
-        assert (told is None) is answered
-        assert answered or "Today's budget of $0.0001 has no room for this call" in (told or "")
-        assert await asked(conductor, REQUEST.model_copy(update={"provider": "ollama"})) is None
+        told = await asked(conductor, request=REQUEST.model_copy(update={"provider": "auto"}))
+        assert (told == "") is answered
+        assert answered or "Today's budget of $0.0001 has no room for this call" in told
+        assert await asked(conductor, request=REQUEST.model_copy(update={"provider": "ollama"})) == ""
         assert {call.provider for call in await rows(conductor)} == {"ollama"}
 
 
@@ -429,7 +386,7 @@ async def test_auto_with_no_money_at_all_says_so_in_one_sentence(tmp_path: Path,
     async with installation(
         tmp_path, upstream, CONDUCTOR_BUDGET_DAY="0", CONDUCTOR_AUTO_PROVIDERS="openai,anthropic"
     ) as conductor:
-        told = await asked(conductor, REQUEST.model_copy(update={"provider": "auto"}))
+        told = await asked(conductor, request=REQUEST.model_copy(update={"provider": "auto"}))
         assert told
         assert told.count("Today's budget of $0.00 is used up") == 1
         assert "OpenAI, Anthropic: " in told
@@ -441,7 +398,7 @@ async def test_a_fallback_costs_what_is_left(tmp_path: Path, upstream: Upstream)
     upstream.behaviour = "status-401"
     async with installation(tmp_path, upstream, CONDUCTOR_BUDGETS__ANTHROPIC__DAY="0.0001") as conductor:
         conductor.gateway.router.apply("openai,anthropic", frozenset({"openai", "anthropic"}))
-        assert await asked(conductor, REQUEST.model_copy(update={"provider": "auto"}))
+        assert await asked(conductor, request=REQUEST.model_copy(update={"provider": "auto"}))
         assert [received.path for received in upstream.requests] == ["/v1/chat/completions"]
 
 
@@ -456,7 +413,7 @@ async def test_a_budget_for_nobody_is_refused(tmp_path: Path) -> None:
 async def test_calls_of_a_drill_spend_no_budget(tmp_path: Path) -> None:
     """During a drill AUTO answers with nothing to spend."""
     async with installation(tmp_path, None, CONDUCTOR_DRILL="1", CONDUCTOR_BUDGET_DAY="0") as conductor:
-        assert await asked(conductor, REQUEST.model_copy(update={"provider": "drill_steady"})) is None
+        assert await asked(conductor, request=REQUEST.model_copy(update={"provider": "drill_steady"})) == ""
         [call] = await rows(conductor)
         assert call.source is Source.DRILL
         assert conductor.gateway.budgets.standing()[0].spent == 0.0

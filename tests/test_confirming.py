@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, closing
@@ -17,26 +15,22 @@ import pytest
 from conductor_core.budgets import Budgets, Reservation, highest_cost
 from conductor_core.conductor import Conductor
 from conductor_core.confirming import PATIENCE
-from conductor_core.errors import ConductorError, LimitReached, ProviderError, StoreError
+from conductor_core.errors import LimitReached, ProviderError, StoreError
 from conductor_core.keys.budget import KeyBudgets
 from conductor_core.keys.key import Scope, Wish
 from conductor_core.kinds import CostKind, IncidentKind, Outcome
 from conductor_core.metrics.call import Call
-from conductor_core.models import ChatMessage, ChatRequest, MessageRole
 from conductor_core.prompt import Prompt
 from conductor_core.secret import Secret
 from conductor_core.settings import Settings
 from conductor_core.store.database import Store
 from conductor_core.store.spending import Spending
 from tests.clock import NOON, Clock
-from tests.installation import environment_for, installation, opened_store
+from tests.installation import installation, opened_store
 from tests.keys.keys import api_key
 from tests.store.rows import fresh_id, running, until
+from tests.tight_budget import REQUEST, ROOM_FOR_TEN, asked, killed_with_ten_out
 from tests.upstream import Upstream
-
-REQUEST = ChatRequest(provider="openai", messages=[ChatMessage(role=MessageRole.USER, content="Hello")])
-ROOM_FOR_TEN = 0.0161
-"""USD: ten of REQUEST's reservations at the default model's price, and not eleven."""
 
 
 @pytest.fixture
@@ -70,15 +64,6 @@ def slow(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever is older waits for the younger ones on a slow machine, too, but not until an answer makes room."""
     monkeypatch.setattr("conductor_core.confirming.PATIENCE", 1.0)
     upstream.behaviour = "delay-1500"
-
-
-async def asked(conductor: Conductor, key: str | None = None) -> str:
-    """Nothing for an answer, else the sentence that refused it."""
-    try:
-        await conductor.chat(REQUEST, api_key_id=key)
-    except ConductorError as error:
-        return str(error)
-    return ""
 
 
 @pytest.mark.usefixtures("slow")
@@ -259,42 +244,14 @@ async def test_a_call_that_was_refused_at_last_is_an_incident(
         assert incident.kind is IncidentKind.BUDGET
 
 
-KILLED = """
-import asyncio
-from conductor_core.conductor import Conductor
-from tests.test_confirming import asked
-
-async def main():
-    conductor = await Conductor.open()
-    calls = [asyncio.create_task(asked(conductor)) for _ in range(20)]
-    while sum(call.done() for call in calls) < 10:
-        await asyncio.sleep(0.01)
-    print("refused", flush=True)
-    await asyncio.sleep(60)
-
-asyncio.run(main())
-"""
-
-
 async def test_a_copy_that_is_killed_gives_nothing_back(
     tmp_path: Path, upstream: Upstream, postgres_url: Secret
 ) -> None:
     """What its calls may have cost is held in the others, and spent once they are known to be interrupted."""
     upstream.behaviour = "silent"
     limits = {"CONDUCTOR_DATABASE_URL": postgres_url.reveal(), "CONDUCTOR_BUDGET_DAY": str(ROOM_FOR_TEN)}
-    variables = environment_for(tmp_path / "killed", upstream, **limits).merged()
-    environment = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "TZ") if name in os.environ} | variables
     async with installation(tmp_path / "one", upstream, **limits) as one:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", KILLED, env=environment, stdout=asyncio.subprocess.PIPE
-        )
-        assert process.stdout
-        assert await process.stdout.readline() == b"refused\n"
-        async with asyncio.timeout(10):
-            while len(upstream.requests) < 10:
-                await asyncio.sleep(0.01)
-        process.kill()
-        await process.wait()
+        await killed_with_ten_out(tmp_path / "killed", upstream, 10, **limits)
         usd = highest_cost(one.providers.get("openai"), Prompt.from_request(REQUEST))
         assert usd
         upstream.behaviour = ""

@@ -12,23 +12,20 @@ from pathlib import Path
 import pytest
 
 from conductor_core.conductor import Conductor
-from conductor_core.errors import ConductorError, LimitReached, StoreError
+from conductor_core.errors import LimitReached, StoreError
 from conductor_core.keys.budget import Hold, KeyBudgets
 from conductor_core.keys.key import Scope, Wish
 from conductor_core.kinds import CostKind, Source
-from conductor_core.models import ChatMessage, ChatRequest, MessageRole
 from conductor_core.secret import Secret
 from conductor_core.store.database import Store
 from tests.clock import NOON, Clock
 from tests.installation import installation
 from tests.keys.keys import api_key
 from tests.store.rows import finished, running, until
+from tests.tight_budget import REQUEST, ROOM_FOR_TEN, asked
 from tests.upstream import Upstream
 
 KEY = api_key(budget_day=5.0)
-REQUEST = ChatRequest(provider="openai", messages=[ChatMessage(role=MessageRole.USER, content="Hello")])
-ROOM_FOR_TEN = 0.0161
-"""USD: ten of REQUEST's reservations at the default model's price, and not eleven."""
 
 
 @pytest.fixture
@@ -253,12 +250,3 @@ async def test_auto_does_not_answer_with_less_than_was_asked_for(tmp_path: Path,
 async def new_key(conductor: Conductor, budget: float) -> str:
     wish = Wish("laptop", (Scope.CHAT,), budget_day=budget, requests_per_minute=None)
     return (await conductor.keys.create(wish))[0].id
-
-
-async def asked(conductor: Conductor, key: str | None, request: ChatRequest = REQUEST) -> str:
-    """What a call with a key came to: nothing, or the sentence of its error."""
-    try:
-        await conductor.chat(request, api_key_id=key)
-    except ConductorError as error:
-        return str(error)
-    return ""
