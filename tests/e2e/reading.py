@@ -65,10 +65,12 @@ def choose(page: Page, label: str, at: int = 0) -> None:
 
 
 def unfold(page: Page, label: str) -> None:
-    """Opens an expander and waits until it has its full height: what is in it would move from under a click."""
+    """Opens an expander and waits until it has its full height: what is in it would move from under a click.
+
+    A height of its own is on it while it grows, and again when its content turns out higher than it seemed.
+    """
     page.get_by_text(label, exact=True).click()
-    details = page.locator("details[open]").filter(has_text=label)
-    details.evaluate("details => Promise.allSettled(details.getAnimations().map(a => a.finished)).then(() => {})")
+    page.locator('details[open]:not([style*="height"])').filter(has_text=label).wait_for()
 
 
 def visit(page: Page, title: str) -> None:
