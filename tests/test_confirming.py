@@ -60,10 +60,15 @@ async def copies(
 
 
 @pytest.fixture
-def slow(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever is older waits for the younger ones on a slow machine, too, but not until an answer makes room."""
-    monkeypatch.setattr("conductor_core.confirming.PATIENCE", 1.0)
-    upstream.behaviour = "delay-1500"
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is older waits for the younger ones on a slow machine, too."""
+    monkeypatch.setattr("conductor_core.confirming.PATIENCE", 2.0)
+
+
+@pytest.fixture
+def slow(patient: None, upstream: Upstream) -> None:
+    """And not until an answer makes room."""
+    upstream.behaviour = "delay-3000"
 
 
 @pytest.mark.usefixtures("slow")
@@ -96,6 +101,7 @@ async def test_a_keys_budget_is_one_for_all_copies(tmp_path: Path, upstream: Ups
         assert all(sentence.startswith(refused) for sentence in told if sentence)
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("seed", range(4))
 async def test_whoever_reserves_what_when_the_limit_holds(stores: list[Store], seed: int) -> None:
     """At every moment what was sent in both copies has cost, or may cost, no more than a budget."""
@@ -152,6 +158,7 @@ def row_of(at: int, usd: float, id: str) -> Call:
     return running(id=id * 32, cost_usd=usd, cost_kind=CostKind.ESTIMATED, started_at=at)
 
 
+@pytest.mark.usefixtures("patient")
 async def test_of_two_that_cross_the_older_goes(stores: list[Store]) -> None:
     """It waits until the younger one, which gives way at once, is out of its way."""
     one, two = (reserved(store, 1.0, 0.6) for store in stores)
