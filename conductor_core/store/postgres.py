@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from typing import cast
+from typing import Any, cast
 
 import orjson
 import psycopg
@@ -211,6 +211,13 @@ def _writing_engine(url: URL, durability: str) -> Engine:
     )
 
 
+def _binary_cursor(*given: Any, **options: Any) -> psycopg.Cursor:
+    """Has rows sent as the server holds them: as text, bytes are twice as long and have to be turned back."""
+    cursor = psycopg.Cursor(*given, **options)
+    cursor.format = psycopg.pq.Format.BINARY
+    return cursor
+
+
 def _reading_engine(url: URL) -> Engine:
     """Its connections can't write, see what is committed at each statement, and are looked at before use."""
     return create_engine(
@@ -220,4 +227,5 @@ def _reading_engine(url: URL) -> Engine:
         pool_use_lifo=True,
         isolation_level="AUTOCOMMIT",
         json_deserializer=orjson.loads,
+        connect_args={"cursor_factory": _binary_cursor},
     )
