@@ -31,7 +31,7 @@ BASE_PATHS = {"gemini": "", "openai": "/v1", "anthropic": ""}
 KEY = "sk-contract-0123456789abcdef"
 ROWS = [vendor for vendor in VENDORS if vendor.dialect in BASE_PATHS]
 MESSAGES = (Message.of(MessageRole.SYSTEM, "Be brief."), Message.of(MessageRole.USER, "Say something."))
-IMPATIENT = Settings(connect_timeout=1.0, first_byte_timeout=0.4, silence_timeout=0.15, total_timeout=2.0)
+IMPATIENT = Settings(connect_timeout=1.0, first_byte_timeout=0.4, silence_timeout=0.15, total_timeout=0.6)
 """Deadlines for calls that are meant to run into them."""
 
 
