@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from conductor_core.kinds import ProviderState
@@ -27,8 +27,6 @@ _SPARK_WIDTH, _SPARK_HEIGHT = 240, 26
 SPARK_BOX = f"-3 0 {_SPARK_WIDTH + 6} {_SPARK_HEIGHT}"
 """Where a sparkline is drawn, as SVG's viewBox."""
 _SPARK_POINTS = 50
-_RECENT = timedelta(hours=18)
-"""An error of this day's is told by the hour alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +141,7 @@ def _run(points: Sequence[tuple[float, float]]) -> str:
 
 
 def _when(milliseconds: int, zone: tzinfo, now: datetime | None) -> str:
+    """The time of day of today, else the day too."""
     moment = datetime.fromtimestamp(milliseconds / 1000, zone)
-    recent = (now or datetime.now(UTC)) - moment < _RECENT
-    return moment.strftime("%H:%M" if recent else "%b %d, %H:%M")
+    today = (now or datetime.now(UTC)).astimezone(zone).date()
+    return moment.strftime("%H:%M" if moment.date() == today else "%b %d, %H:%M")

@@ -44,10 +44,11 @@ def test_what_was_not_measured_is_an_en_dash() -> None:
 
 
 def test_the_last_error_is_told_by_the_readers_clock() -> None:
-    """An older one with its day: an hour alone would be read as today's."""
-    zone = timezone(timedelta(hours=1))
+    """An older one with its day: an hour alone would be read as today's, and the day is the reader's."""
+    zone, late = timezone(timedelta(hours=1)), NOW + timedelta(hours=9)
     assert lines(card(error=ERROR), zone, NOW) == ["Last error 15:02: rate limited (429)"]
-    assert lines(card(error=ERROR), UTC, NOW + timedelta(days=2)) == ["Last error Nov 23, 14:02: rate limited (429)"]
+    assert lines(card(error=ERROR), UTC, late) == ["Last error 14:02: rate limited (429)"]
+    assert lines(card(error=ERROR), zone, late) == ["Last error Nov 23, 15:02: rate limited (429)"]
 
 
 def test_it_is_compared_with_the_span_before() -> None:
