@@ -23,3 +23,8 @@ def reader_time(milliseconds: int) -> datetime:
 
 def reader_now() -> datetime:
     return datetime.now(reader_zone())
+
+
+def moment_words(moment: datetime, now: datetime) -> str:
+    """The time of day of today, else the day too: `14:02`, `22 Nov 14:02`. Both are in the reader's zone."""
+    return f"{moment:%H:%M}" if moment.date() == now.date() else f"{moment.day} {moment:%b %H:%M}"

@@ -13,6 +13,7 @@ from conductor_core.kinds import IncidentKind
 from conductor_core.metrics.words import seconds_words
 from conductor_core.store.records import Incident
 from dashboard.components import untrusted
+from dashboard.components.clock import moment_words
 from dashboard.components.who import name_of
 
 SHOWN = 20
@@ -59,8 +60,7 @@ def what(incident: Incident, name_of: Callable[[str], str]) -> str:
 def when(incident: Incident, zone: tzinfo, now: int) -> str:
     """`14:02 · 3 min`, `22 Nov 14:02 · lasting`, `14:02 · until 00:00`; what took no time has only its begin."""
     began = datetime.fromtimestamp(incident.started_at / 1000, zone)
-    today = datetime.fromtimestamp(now / 1000, zone).date()
-    begin = f"{began:%H:%M}" if began.date() == today else f"{began.day} {began:%b %H:%M}"
+    begin = moment_words(began, datetime.fromtimestamp(now / 1000, zone))
     if incident.kind is IncidentKind.FALLBACK:
         return begin
     if incident.ended_at is None:

@@ -14,6 +14,7 @@ from conductor_core.models import ProviderStatus
 from dashboard.components import numbers, untrusted, who
 from dashboard.components.changes import changes
 from dashboard.components.chart_sentences import cost_words
+from dashboard.components.clock import moment_words
 
 _SIGNS = {
     ProviderState.HEALTHY: ("✓", "green"),
@@ -94,7 +95,9 @@ def lines(figures: CardFigures, zone: tzinfo, at: datetime | None = None) -> lis
         found.append(f"To the {figures.span} before: {changed}")
     if figures.last_error:
         error = figures.last_error
-        found.append(f"Last error {_when(error.at, zone, at)}: {error_words(error.outcome, error.http_status)}")
+        now = (at or datetime.now(UTC)).astimezone(zone)
+        when = moment_words(datetime.fromtimestamp(error.at / 1000, zone), now)
+        found.append(f"Last error {when}: {error_words(error.outcome, error.http_status)}")
     return found
 
 
@@ -138,10 +141,3 @@ def _runs(points: Sequence[tuple[float, float]]) -> list[list[tuple[float, float
 def _run(points: Sequence[tuple[float, float]]) -> str:
     # A single point is drawn as a line of no length, which round caps turn into a dot.
     return " ".join(f"{x:.0f},{y:.1f}" for x, y in (points[0], *points))
-
-
-def _when(milliseconds: int, zone: tzinfo, now: datetime | None) -> str:
-    """The time of day of today, else the day too."""
-    moment = datetime.fromtimestamp(milliseconds / 1000, zone)
-    today = (now or datetime.now(UTC)).astimezone(zone).date()
-    return moment.strftime("%H:%M" if moment.date() == today else "%b %d, %H:%M")

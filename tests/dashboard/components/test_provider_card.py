@@ -48,7 +48,7 @@ def test_the_last_error_is_told_by_the_readers_clock() -> None:
     zone, late = timezone(timedelta(hours=1)), NOW + timedelta(hours=9)
     assert lines(card(error=ERROR), zone, NOW) == ["Last error 15:02: rate limited (429)"]
     assert lines(card(error=ERROR), UTC, late) == ["Last error 14:02: rate limited (429)"]
-    assert lines(card(error=ERROR), zone, late) == ["Last error Nov 23, 15:02: rate limited (429)"]
+    assert lines(card(error=ERROR), zone, late) == ["Last error 23 Nov 15:02: rate limited (429)"]
 
 
 def test_it_is_compared_with_the_span_before() -> None:
