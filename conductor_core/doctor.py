@@ -18,8 +18,7 @@ from sqlalchemy import Connection, Engine, delete, func, select
 
 from conductor_core.errors import UserError
 from conductor_core.metrics import sketch
-from conductor_core.metrics.call import COLUMNS
-from conductor_core.metrics.rollup import LEVELS, MEASURES, Bucket, Columns, buckets, by_column, sums_of
+from conductor_core.metrics.rollup import LEVELS, MEASURES, Bucket, Columns, buckets, sums_of
 from conductor_core.settings import Environment, Settings
 from conductor_core.store.history import History
 from conductor_core.store.rollups import CALLS, DAY_MS, QUARTER_MS, note_batch, save_buckets
@@ -190,15 +189,15 @@ def _levels(past: History, day: int) -> list[int]:
 
 def _added_up(past: History, day: int, numbers: dict[tuple[str, ...], int]) -> tuple[dict[Place, Bucket], int]:
     """What a day's calls add up to, and how many they are."""
-    rows = past.counted_calls(day, day + DAY_MS)
-    columns = Columns.of(by_column(rows, 3 + len(COLUMNS))[3:], [numbers[tuple(row[:3])] for row in rows])
-    return {(one.level, one.start, one.series): one for one in buckets(columns)}, len(rows)
+    calls = past.counted_calls(day, day + DAY_MS)
+    columns = Columns.of(calls[3:], [numbers[key] for key in zip(*calls[:3], strict=True)])
+    return {(one.level, one.start, one.series): one for one in buckets(columns)}, len(columns)
 
 
 def _stored(past: History, level: int, day: int) -> dict[Place, Bucket]:
     """A level's buckets of a day, those of all copies of the app together."""
     found: dict[Place, Bucket] = {}
-    for start, series, sums, *sketches in past.buckets(level, [(day, day + DAY_MS)]):
+    for start, series, sums, *sketches in zip(*past.buckets(level, [(day, day + DAY_MS)]), strict=True):
         place = (level, start, series)
         one = Bucket(level, start, series, sums, tuple(sketches))
         found[place] = found[place].merged(sums, sketches) if place in found else one

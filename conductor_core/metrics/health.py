@@ -174,7 +174,7 @@ class Health:
         slabs = self._slabs.of(past, span.edges, exact=exact)
         rows = version.within(span)
         if rows:
-            for place, slab in pending_slabs(self._slabs.names.columns(rows), span.edges, exact=exact).items():
+            for place, slab in pending_slabs(self._slabs.names.of_rows(rows), span.edges, exact=exact).items():
                 slabs[place] = joined(slabs[place], slab)
         return slabs
 
@@ -188,7 +188,7 @@ class Health:
         wanted = call_rows.conditions((span.since, span.until), filter)
         rows = past.calls(wanted, ROWS_AT_MOST)
         stale = past.count(wanted) - len(rows) if len(rows) == ROWS_AT_MOST else 0
-        found = pending_slabs(self._slabs.names.columns(rows), span.edges, exact=True)
+        found = pending_slabs(self._slabs.names.of_rows(rows), span.edges, exact=True)
         slabs = [found.get(place) or empty_slab(exact=True) for place in range(len(span.starts))]
         groups = Groups.of(self._slabs.names, by, filter)
         together = Totals(SPREAD_EDGES).of(span, slabs, groups.grouping, lambda: slabs)

@@ -8,23 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from conductor_core.metrics import sketch
-from conductor_core.metrics.rollup import LEVELS, MEASURES, MINUTE_MS, MINUTES, sums_of
-from conductor_core.metrics.slab import Samples, Slab, by_series, slab_of
+from conductor_core.metrics.rollup import LEVELS, MEASURES, MINUTE_MS, MINUTES, WIDTH, Entries
+from conductor_core.metrics.slab import Samples, Slab, slabs_of
 from conductor_core.metrics.span import DAY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from conductor_core.metrics.slabs import Names, Place
-    from conductor_core.store.history import History, StoredBucket
+    from conductor_core.store.history import History
 
-    _Entries = tuple[NDArray[np.int64], NDArray[np.int16], NDArray[np.int32]]
+    _Bins = tuple[NDArray[np.int64], NDArray[np.int16], NDArray[np.int32]]
+
+P = TypeVar("P", bound=np.generic)
+V = TypeVar("V", bound=np.generic)
 
 _MOST_ROWS = 20_000
 """Stored buckets in memory at once, of some KB each."""
@@ -91,16 +94,14 @@ def has_minutes(past: History, place: Place) -> bool:
 
 def read_minutes(past: History, run: Sequence[Place], names: Names) -> Iterator[Slab | None]:
     """Exact slabs of neighbouring places from the minutes that make them up; None where one has only bins."""
-    stored = past.buckets(MINUTES, [(run[0][0], run[-1][1])])
-    edges = np.searchsorted([row[0] for row in stored], [low for low, _, _ in run] + [run[-1][1]])
-    for low, high in pairwise(edges):
-        _, series, sums, *sketches = zip(*stored[low:high], strict=True) if low < high else [()] * 6
-        samples = [sketch.values_of(of) for of in sketches]
-        known = [one for one in samples if one is not None]
-        if len(known) < len(samples):
-            yield None
-        else:
-            yield slab_of(names.numbers_of(past, series), sums_of(sums), known, exact=True)
+    starts, series, sums, *sketches = past.buckets(MINUTES, [(run[0][0], run[-1][1])])
+    edges = np.searchsorted(starts, [low for low, _, _ in run] + [run[-1][1]])
+    read = [sketch.values_of(of) for of in sketches]
+    samples = [(rows, values) for rows, values, _ in read]
+    only_bins = np.logical_or.reduce([of for *_, of in read])
+    slabs = slabs_of(names.numbers_of(past, series), Entries.of_stored(sums), samples, edges, exact=True)
+    for slab, (low, high) in zip(slabs, pairwise(edges), strict=True):
+        yield None if only_bins[low:high].any() else slab
 
 
 class _Part(NamedTuple):
@@ -144,16 +145,16 @@ class _Stored:
 
     starts: NDArray[np.int64]
     series: NDArray[np.int64]
-    sums: NDArray[np.float64]
-    sketches: tuple[_Entries, ...]
+    sums: Entries
+    sketches: tuple[_Bins, ...]
 
     @classmethod
-    def of(cls, rows: Sequence[StoredBucket], past: History, names: Names) -> _Stored:
-        starts, series, sums, *sketches = zip(*rows, strict=True) if rows else [()] * 6
+    def of(cls, columns: Sequence[Sequence[Any]], past: History, names: Names) -> _Stored:
+        starts, series, sums, *sketches = columns
         return cls(
             np.array(starts, dtype=np.int64),
             names.numbers_of(past, series),
-            sums_of(sums),
+            Entries.of_stored(sums),
             tuple(sketch.entries_of(of) for of in sketches),
         )
 
@@ -162,14 +163,20 @@ class _Stored:
         first, last = np.searchsorted(self.starts, [begin, end])
         rows = slice(first, last)
         return _Stored(
-            self.starts[rows], self.series[rows], self.sums[rows], tuple(_some(of, first, last) for of in self.sketches)
+            self.starts[rows],
+            self.series[rows],
+            Entries(*_some(self.sums, first, last)),
+            tuple(_some(of, first, last) for of in self.sketches),
         )
 
 
-def _some(entries: _Entries, first: int, last: int) -> _Entries:
-    edges, bins, counts = entries
+def _some(
+    entries: tuple[NDArray[np.int64], NDArray[P], NDArray[V]], first: int, last: int
+) -> tuple[NDArray[np.int64], NDArray[P], NDArray[V]]:
+    """The entries of some neighbours of those that have some."""
+    edges, places, values = entries
     begin, end = edges[first], edges[last]
-    return edges[first : last + 1] - begin, bins[begin:end], counts[begin:end]
+    return edges[first : last + 1] - begin, places[begin:end], values[begin:end]
 
 
 def _joined(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -186,8 +193,11 @@ def _joined(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 def _slab(parts: Sequence[tuple[_Stored, int]]) -> Slab:
     """What some stored buckets add up to, each with its sign."""
     every = np.concatenate([stored.series for stored, _ in parts])
-    signed = np.concatenate([sign * stored.sums for stored, sign in parts])
-    series, owners, sums = by_series(every, signed)
+    series, owners = np.unique(every, return_inverse=True)
+    sums = np.zeros((len(series), WIDTH))
+    edges = accumulate((len(stored.series) for stored, _ in parts), initial=0)
+    for (stored, sign), (low, high) in zip(parts, pairwise(edges), strict=True):
+        sums += sign * stored.sums.added_up(owners[low:high], len(series))
     samples = []
     for measure in range(len(MEASURES)):
         entries = [(*stored.sketches[measure], sign) for stored, sign in parts]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -220,10 +220,42 @@ def added_up(rows: NDArray[np.float64], owners: NDArray[np.int64], number: int) 
     return summed.astype(np.float64, copy=False).reshape(number, WIDTH)
 
 
+class Entries(NamedTuple):
+    """Rows of sums without most of their noughts: a fifth of the numbers, where few kinds of end occur.
+
+    Attributes:
+        edges: where the entries of each row begin, and the last one's end.
+        places: the place in its row of each entry …
+        values: … and the number there.
+    """
+
+    edges: NDArray[np.int64]
+    places: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    @classmethod
+    def of_stored(cls, stored: Sequence[bytes]) -> Entries:
+        """Of sums as they are stored."""
+        lengths = np.fromiter(map(len, stored), dtype=np.int64, count=len(stored)) // 8
+        edges = np.concatenate(([0], np.cumsum(lengths)))
+        values = np.frombuffer(b"".join(stored), dtype="<f8")
+        return cls(edges, np.arange(len(values)) - np.repeat(edges[:-1], lengths), values)
+
+    @classmethod
+    def of_rows(cls, rows: NDArray[np.float64]) -> Entries:
+        whose, places = np.nonzero(rows)
+        return cls(np.searchsorted(whose, np.arange(len(rows) + 1)), places, rows[whose, places])
+
+    def added_up(self, owners: NDArray[np.int64], number: int) -> NDArray[np.float64]:
+        """As rows, added up by owner (from 0 to `number` - 1); `owners` says whose each row is."""
+        cells = np.repeat(owners * WIDTH, np.diff(self.edges)) + self.places
+        summed = np.bincount(cells, weights=self.values, minlength=number * WIDTH)
+        return summed.astype(np.float64, copy=False).reshape(number, WIDTH)
+
+
 def sums_of(stored: Sequence[bytes]) -> NDArray[np.float64]:
     """Stored sums as rows."""
-    whole = b"".join([one.ljust(WIDTH * 8, b"\0") for one in stored])
-    return np.frombuffer(whole, dtype="<f8").reshape(len(stored), WIDTH)
+    return Entries.of_stored(stored).added_up(np.arange(len(stored)), len(stored))
 
 
 def _numbers(values: Sequence[Any]) -> NDArray[np.float64]:

@@ -83,13 +83,16 @@ def of_each(
     return stored
 
 
-def values_of(stored: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
-    """The numbers of stored sketches one after the other: of which one each is, and it; None if any has only bins."""
+def values_of(stored: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
+    """The numbers that stored sketches keep as they are, one after the other.
+
+    Returns:
+        Of which sketch each number is, the number; and of each sketch whether it has only bins.
+    """
     lengths = _lengths(stored)
-    if not ((lengths == 0) | (lengths % 2 == 1)).all():
-        return None
-    values = np.frombuffer(b"".join([one[1:] for one in stored]), dtype="<f8")
-    return np.repeat(np.arange(len(stored)), lengths // _NUMBER), values
+    only_bins = _have_only_bins(lengths)
+    kept = np.where(only_bins, 0, lengths // _NUMBER)
+    return np.repeat(np.arange(len(stored)), kept), _as_they_are(stored, lengths), only_bins
 
 
 def entries_of(stored: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.int16], NDArray[np.int32]]:
@@ -106,7 +109,7 @@ def entries_of(stored: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.i
     bins, counts = (entries >> _COUNT_BITS).astype(np.int16), (entries & _MOST).astype(np.int32)
     if not few.any():
         return edges, bins, counts
-    values = np.frombuffer(b"".join([one[1:] for one in stored if len(one) % 2]), dtype="<f8")
+    values = _as_they_are(stored, lengths)
     as_they_are = np.repeat(few, np.diff(edges))
     every_bin, every_count = np.empty(len(as_they_are), dtype=np.int16), np.ones(len(as_they_are), dtype=np.int32)
     every_bin[as_they_are], every_bin[~as_they_are] = bins_of(values), bins
@@ -116,10 +119,10 @@ def entries_of(stored: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.i
 
 def merge(stored: Sequence[bytes]) -> bytes:
     """Several sketches as one."""
-    few = values_of(stored)
-    if few is None or len(few[1]) > FEW:
+    _, values, only_bins = values_of(stored)
+    if only_bins.any() or len(values) > FEW:
         return binned(stored)
-    return _FEW_MARK + np.sort(few[1]).tobytes() if len(few[1]) else b""
+    return _FEW_MARK + np.sort(values).tobytes() if len(values) else b""
 
 
 def binned(stored: Sequence[bytes]) -> bytes:
@@ -142,6 +145,19 @@ def _binned_each(values: NDArray[np.float64], owners: NDArray[np.int64], number:
         return [pack(bins[low:high], counts[low:high]) for low, high in pairwise(edges)]
     packed = pack(bins, counts)
     return [packed[low:high] for low, high in pairwise((_ENTRY * edges).tolist())]
+
+
+def _as_they_are(stored: Sequence[bytes], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The numbers of those sketches that keep them, one after the other."""
+    with_marks = [one for one in stored if len(one) % 2] if _have_only_bins(lengths).any() else stored
+    whole = np.frombuffer(b"".join(with_marks), dtype=np.uint8)
+    marked = lengths[lengths % 2 == 1]
+    return np.delete(whole, np.cumsum(marked) - marked).view("<f8")
+
+
+def _have_only_bins(lengths: NDArray[np.int64]) -> NDArray[np.bool_]:
+    only_bins: NDArray[np.bool_] = (lengths % 2 == 0) & (lengths > 0)
+    return only_bins
 
 
 def _lengths(stored: Sequence[bytes]) -> NDArray[np.int64]:

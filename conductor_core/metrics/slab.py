@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from conductor_core.metrics import sketch
 from conductor_core.metrics.cells import Cells, Grouping
-from conductor_core.metrics.rollup import WIDTH, added_up
+from conductor_core.metrics.rollup import WIDTH, Entries
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,19 +94,52 @@ def slab_of(
         samples: of each measure, which row each sample is of, and its value.
         exact: values are kept as they are; else as bins.
     """
-    distinct, owners, summed = by_series(series, sums)
-    kept = tuple(
-        Samples(owners[rows], values if exact else sketch.bins_of(values), np.ones(len(rows), dtype=np.int64))
+    [slab] = slabs_of(series, Entries.of_rows(sums), samples, [0, len(series)], exact=exact)
+    return slab
+
+
+def slabs_of(
+    series: NDArray[np.int64],
+    sums: Entries,
+    samples: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]],
+    edges: Sequence[int] | NDArray[np.int64],
+    *,
+    exact: bool,
+) -> list[Slab]:
+    """The slabs of neighbouring rows, told apart in one go: what stands between two edges is a slab; see `slab_of`.
+
+    Args:
+        samples: in the order of their rows.
+    """
+    number = len(edges) - 1
+    places = np.repeat(np.arange(number), np.diff(edges))
+    width = int(series.max(initial=0)) + 1
+    keys, owners, summed = by_series(places * width + series, sums)
+    begins = np.searchsorted(keys, np.arange(number + 1) * width)
+    distinct = keys % width
+    owners -= begins[places]
+    kept = [
+        (
+            np.searchsorted(rows, edges),
+            owners[rows],
+            values if exact else sketch.bins_of(values),
+            np.ones(len(rows), dtype=np.int64),
+        )
         for rows, values in samples
-    )
-    return Slab(distinct, summed, kept, exact)
+    ]
+    of_slabs = [
+        [Samples(whose[low:high], what[low:high], counts[low:high]) for low, high in pairwise(ends.tolist())]
+        for ends, whose, what, counts in kept
+    ]
+    return [
+        Slab(distinct[low:high], summed[low:high], of, exact)
+        for (low, high), of in zip(pairwise(begins.tolist()), zip(*of_slabs, strict=True), strict=True)
+    ]
 
 
 def by_series(
-    series: NDArray[np.int64], sums: NDArray[np.float64]
+    series: NDArray[np.int64], sums: Entries
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Which series rows have, the place of each row's among them, and the rows added up by series."""
     distinct, owners = np.unique(series, return_inverse=True)
-    if len(distinct) == len(series):
-        return distinct, owners, sums[np.argsort(owners)]
-    return distinct, owners, added_up(sums, owners, len(distinct))
+    return distinct, owners, sums.added_up(owners, len(distinct))

@@ -18,8 +18,8 @@ import numpy as np
 
 from conductor_core.metrics.call import COLUMNS
 from conductor_core.metrics.reading import has_minutes, read_minutes, read_rollups
-from conductor_core.metrics.rollup import MINUTE_MS, Columns, by_column
-from conductor_core.metrics.slab import Slab, joined, slab_of
+from conductor_core.metrics.rollup import MINUTE_MS, Columns, Entries, by_column
+from conductor_core.metrics.slab import Slab, joined, slab_of, slabs_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,12 +59,13 @@ class Names:
             self._stored = {id: self.number(*key) for id, *key in past.series()}
         return np.array([self._stored[id] for id in stored], dtype=np.int64)
 
-    def columns(self, rows: Sequence[tuple[Any, ...]]) -> Columns:
-        """Rows of `History.counted_calls` or `History.pending_calls`."""
-        columns = by_column(rows, 3 + len(COLUMNS))
-        keys = list(zip(*columns[:3], strict=True))
-        numbers = {key: self.number(*key) for key in set(keys)}
-        return Columns.of(columns[3:], [numbers[key] for key in keys])
+    def columns(self, calls: Sequence[Sequence[Any]]) -> Columns:
+        """What `History.counted_calls` returns."""
+        return Columns.of(calls[3:], list(map(self.number, *calls[:3])))
+
+    def of_rows(self, rows: Sequence[tuple[Any, ...]]) -> Columns:
+        """What `History.pending_calls` and `History.calls` return."""
+        return self.columns(by_column(rows, 3 + len(COLUMNS)))
 
 
 class Slabs:
@@ -117,9 +118,12 @@ class Slabs:
 def pending_slabs(calls: Columns, edges: Sequence[int], *, exact: bool) -> dict[int, Slab]:
     """Calls that no rollup knows yet, by the number of their bucket."""
     places = np.searchsorted(np.array(edges), calls.started, side="right") - 1
-    return {
-        int(place): _from_columns(calls, np.flatnonzero(places == place), exact=exact) for place in np.unique(places)
-    }
+    found = {}
+    for place in np.unique(places).tolist():
+        rows = np.flatnonzero(places == place)
+        samples = [_known(of[rows]) for of in calls.measures]
+        found[place] = slab_of(calls.series[rows], calls.sums[rows], samples, exact=exact)
+    return found
 
 
 def _any_within(moments: Sequence[int], place: Place) -> bool:
@@ -152,17 +156,15 @@ def _parts(past: History, place: Place) -> list[Place]:
 def _read_rows(past: History, run: Sequence[Place], names: Names) -> Iterator[Slab]:
     calls = names.columns(past.counted_calls(run[0][0], run[-1][1]))
     edges = np.searchsorted(calls.started, [low for low, _, _ in run] + [run[-1][1]])
-    for low, high in pairwise(edges):
-        yield _from_columns(calls, np.arange(low, high), exact=True)
+    yield from slabs_of(
+        calls.series, Entries.of_rows(calls.sums), [_known(of) for of in calls.measures], edges, exact=True
+    )
 
 
-def _from_columns(calls: Columns, rows: NDArray[np.int64], *, exact: bool) -> Slab:
-    samples = []
-    for measure in calls.measures:
-        values = measure[rows]
-        known = np.flatnonzero(~np.isnan(values))
-        samples.append((known, values[known]))
-    return slab_of(calls.series[rows], calls.sums[rows], samples, exact=exact)
+def _known(values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Where there are any, and they."""
+    places = np.flatnonzero(~np.isnan(values))
+    return places, values[places]
 
 
 def _runs(missing: Sequence[Place]) -> list[list[Place]]:

@@ -14,8 +14,7 @@ from conductor_core.metrics.figures import Filter
 from conductor_core.store.rollups import UNCOUNTED, Counted
 from conductor_core.store.tables import calls, pruned, rollup_batches, rollups, series
 
-StoredBucket = tuple[int, int, bytes, bytes, bytes, bytes]
-"""Start in UTC ms, series, sums, and the three sketches."""
+_ROWS_AT_ONCE = 200
 
 _WHOSE = (calls.c.provider, calls.c.model, calls.c.source)
 _ADDED_UP = {name: calls.c[name] for name in COLUMNS}
@@ -105,8 +104,12 @@ class History:
                 quarters.update(memoryview(stored).cast("I"))
         return quarters, now
 
-    def buckets(self, level: int, spans: Sequence[tuple[int, int]]) -> list[StoredBucket]:
-        """The buckets of a level that begin in one of some spans (UTC ms, ends excluded), of every copy, by start."""
+    def buckets(self, level: int, spans: Sequence[tuple[int, int]]) -> list[list[Any]]:
+        """The buckets of a level that begin in one of some spans (UTC ms, ends excluded), of every copy, by start.
+
+        Returns:
+            Column by column: starts in UTC ms, series, sums, and the three sketches.
+        """
         columns = (rollups.c.start, rollups.c.series, rollups.c.sums, rollups.c.latency, rollups.c.ttft, rollups.c.pace)
         wanted = select(*columns).where(rollups.c.level == level)
         if len(spans) == 1:
@@ -115,17 +118,20 @@ class History:
         else:
             starts = [start for since, until in spans for start in range(since, until, level * 60_000)]
             wanted = wanted.where(rollups.c.start.in_(starts))
-        return self._rows(wanted.order_by(rollups.c.start))
+        return self._columns(wanted.order_by(rollups.c.start))
 
-    def counted_calls(self, since: int, until: int) -> list[tuple[Any, ...]]:
-        """Provider, model, source and `COLUMNS` of the calls begun in [since, until) that are added up, oldest first.
+    def counted_calls(self, since: int, until: int) -> list[list[Any]]:
+        """Of the calls begun in [since, until) that are added up, column by column, the oldest first.
 
         As they were added up: one that was taken for its request's last attempt is one here too.
+
+        Returns:
+            Providers, models, sources and `COLUMNS`.
         """
-        return self._rows(_COUNTED, since=since, until=until)
+        return self._columns(_COUNTED, since=since, until=until)
 
     def pending_calls(self, since: int, until: int, most: int) -> list[tuple[Any, ...]]:
-        """The same of those that are not added up yet, or not rightly; at most so many, the newest."""
+        """The same row by row of those that are not added up yet, or not rightly; at most so many, the newest."""
         return self._rows(_PENDING, since=since, until=until, most=most)
 
     def count_pending(self, since: int, until: int) -> int:
@@ -166,3 +172,12 @@ class History:
 
     def _rows(self, statement: Select[Any], **given: Any) -> list[Any]:
         return list(self._connection.execute(statement, given).all())
+
+    def _columns(self, statement: Select[Any], **given: Any) -> list[list[Any]]:
+        """What is found, column by column, as the driver gives it; thousands of rows would keep the collector busy."""
+        result = self._connection.execute(statement, given)
+        columns: list[list[Any]] = [[] for _ in result.cursor.description]
+        while rows := result.cursor.fetchmany(_ROWS_AT_ONCE):
+            for column, values in zip(columns, zip(*rows, strict=True), strict=True):
+                column.extend(values)
+        return columns

@@ -53,8 +53,10 @@ def test_few_numbers_are_kept_as_they_are(samples: list[tuple[int, float]], few:
         assert sketch.merge(stored) == together
         for owner, one in enumerate(stored):
             own = sorted(value for of, value in samples if of == owner)
-            kept = sketch.values_of([one])
-            assert (None if kept is None else kept[1].tolist()) == (own if len(own) <= few else None)
+            whose, kept, only_bins = sketch.values_of([b"", one])
+            assert kept.tolist() == (own if len(own) <= few else [])
+            assert whose.tolist() == [1] * len(kept)
+            assert only_bins.tolist() == [False, len(own) > few]
     assert sketch.same(together, sketched(list(values)))
 
 

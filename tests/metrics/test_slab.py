@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import accumulate
 
 import numpy as np
 import pytest
@@ -10,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor_core.metrics import sketch
-from conductor_core.metrics.rollup import WIDTH
-from conductor_core.metrics.slab import Slab, by_series, empty_slab, joined, slab_of
+from conductor_core.metrics.rollup import WIDTH, Entries
+from conductor_core.metrics.slab import Slab, by_series, empty_slab, joined, slab_of, slabs_of
 
 ROWS = st.lists(st.tuples(st.integers(0, 5), st.floats(0.01, 1e6) | st.none()), max_size=30)
 """Series, and what was measured."""
@@ -51,6 +52,23 @@ def test_a_slab_has_every_row_and_sample_of_its_series(rows: list[tuple[int, flo
     assert samples_in(slab) == Counter(kept)
 
 
+@given(st.lists(ROWS, max_size=5), st.booleans())
+def test_runs_of_rows_are_told_apart(runs: list[list[tuple[int, float | None]]], exact: bool) -> None:
+    """Each is the slab that it would be alone."""
+    series = np.array([of for rows in runs for of, _ in rows], dtype=np.int64)
+    measured = [value for rows in runs for _, value in rows]
+    known = np.array([place for place, value in enumerate(measured) if value is not None], dtype=np.int64)
+    samples = (known, np.array([value for value in measured if value is not None], dtype=np.float64))
+    sums = np.zeros((len(series), WIDTH))
+    sums[:, 0] = 1
+    edges = list(accumulate(map(len, runs), initial=0))
+    found = slabs_of(series, Entries.of_rows(sums), [samples] * 3, edges, exact=exact)
+    alone = [made_of(rows, exact=exact) for rows in runs]
+    assert [one.series.tolist() for one in found] == [one.series.tolist() for one in alone]
+    assert list(map(rows_in, found)) == list(map(rows_in, alone))
+    assert list(map(samples_in, found)) == list(map(samples_in, alone))
+
+
 @given(ROWS, ROWS, st.booleans())
 def test_two_slabs_joined_are_the_slab_of_all_rows(
     ours: list[tuple[int, float | None]], theirs: list[tuple[int, float | None]], exact: bool
@@ -69,7 +87,7 @@ def test_two_slabs_joined_are_the_slab_of_all_rows(
 def test_rows_are_added_up_by_series(series: list[int]) -> None:
     """In the order of the series, also where each has only one."""
     sums = np.arange(3 * WIDTH, dtype=np.float64).reshape(3, WIDTH)
-    distinct, owners, summed = by_series(np.array(series), sums)
+    distinct, owners, summed = by_series(np.array(series), Entries.of_rows(sums))
     assert distinct[owners].tolist() == series
     for place, one in enumerate(distinct.tolist()):
         assert summed[place].tolist() == sums[np.array(series) == one].sum(axis=0).tolist()
