@@ -176,7 +176,7 @@ def test_the_arrows_bring_back_what_was_sent(simulated: Simulated, browser: Brow
         answered(page, count)
     page.reload()
     answered(page, 2)
-    field = box(page)
+    field = box(looked_after(page))
     for key, expected in (
         ("ArrowUp", "Two\nlines"),
         ("ArrowUp", "One"),
