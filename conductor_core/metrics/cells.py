@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -70,9 +70,12 @@ class Binned:
     counts: NDArray[np.int64]
 
     @classmethod
-    def of(cls, keys: NDArray[np.int64], counts: NDArray[Any], number: int) -> Binned:
-        """Of groups from 0 to `number` - 1; a key is a group's number times `BINS`, and the bin."""
-        summed = np.bincount(keys, weights=counts, minlength=number * sketch.BINS)
+    def of(cls, samples: Iterable[tuple[NDArray[np.int64], NDArray[Any]]], number: int) -> Binned:
+        """Of groups from 0 to `number` - 1: keys, which are a group's number times `BINS`, and the bin; and counts."""
+        summed = np.zeros(number * sketch.BINS)
+        # Not all at once: those of three months do not fit into the processor's cache, which takes twice as long.
+        for keys, counts in samples:
+            summed += np.bincount(keys, weights=counts, minlength=len(summed))
         shaped = summed.astype(np.int64).reshape(number, sketch.BINS)
         return cls(np.vstack((shaped, shaped.sum(axis=0))))
 
@@ -137,26 +140,24 @@ def _together(of: Sequence[Exact], number: int) -> Exact:
 
 
 def _measure(slabs: Sequence[Slab], place: int, grouping: Grouping) -> Measure:
-    counted = [_counted(slab, slab.samples[place], grouping) for slab in slabs]
-    groups, values, counts = (_chained(arrays) for arrays in zip(*counted, strict=True))
+    counted = (_counted(slab, slab.samples[place], grouping) for slab in slabs)
     if slabs[0].exact:
-        return Exact(groups, values, grouping.number)
-    return Binned.of(groups, counts, grouping.number)
+        groups, values, _ = zip(*counted, strict=True)
+        return Exact(chained(groups), chained(values), grouping.number)
+    return Binned.of(((groups * sketch.BINS + bins, counts) for groups, bins, counts in counted), grouping.number)
 
 
-def _counted(slab: Slab, samples: Samples, grouping: Grouping) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Of the samples of any group: the group, or for bins the key; the value; and how often it occurs."""
+def _counted(slab: Slab, samples: Samples, grouping: Grouping) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[Any]]:
+    """Of the samples of any group: the group, the value, and how often it occurs."""
     groups = grouping.of[slab.series]
     owners, values, counts = samples.owners, samples.values, samples.counts
     if (groups < 0).any():
         used = (groups >= 0)[owners]
         owners, values, counts = owners[used], values[used], counts[used]
-    if slab.exact:
-        return groups[owners], values, counts
-    return (groups * sketch.BINS)[owners] + values, values, counts
+    return groups[owners], values, counts
 
 
-def _chained(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+def chained(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
     """Arrays one after the other; a single one is not copied."""
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 

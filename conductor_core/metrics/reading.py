@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from conductor_core.metrics import sketch
+from conductor_core.metrics.cells import chained
 from conductor_core.metrics.rollup import LEVELS, MEASURES, MINUTE_MS, MINUTES, WIDTH, Entries
 from conductor_core.metrics.slab import Samples, Slab, slabs_of
 from conductor_core.metrics.span import DAY
@@ -192,7 +193,7 @@ def _joined(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def _slab(parts: Sequence[tuple[_Stored, int]]) -> Slab:
     """What some stored buckets add up to, each with its sign."""
-    every = np.concatenate([stored.series for stored, _ in parts])
+    every = chained([stored.series for stored, _ in parts])
     series, owners = np.unique(every, return_inverse=True)
     sums = np.zeros((len(series), WIDTH))
     edges = accumulate((len(stored.series) for stored, _ in parts), initial=0)
@@ -201,21 +202,24 @@ def _slab(parts: Sequence[tuple[_Stored, int]]) -> Slab:
     samples = []
     for measure in range(len(MEASURES)):
         entries = [(*stored.sketches[measure], sign) for stored, sign in parts]
-        lengths = np.concatenate([np.diff(edges) for edges, *_ in entries])
-        whose = np.repeat(owners.astype(np.int32), lengths)
-        bins = np.concatenate([bins for _, bins, _, _ in entries])
-        counts = np.concatenate([counts if sign > 0 else -counts for *_, counts, sign in entries])
+        lengths = chained([np.diff(edges) for edges, *_ in entries])
+        bins = chained([bins for _, bins, _, _ in entries])
+        counts = chained([counts if sign > 0 else -counts for *_, counts, sign in entries])
         if len(every) > _FEW_ROWS * len(series) or any(sign < 0 for _, sign in parts):
-            whose, bins, counts = _summed(whose, bins, counts, len(series))
-        samples.append(Samples(whose, bins, counts))
+            keys = np.repeat(owners * sketch.BINS, lengths) + bins
+            samples.append(_summed(keys, counts, len(series)))
+        else:
+            samples.append(Samples(np.repeat(owners.astype(np.int32), lengths), bins, counts))
     return Slab(series, sums, tuple(samples), exact=False)
 
 
-def _summed(
-    whose: NDArray[np.int32], bins: NDArray[np.int16], counts: NDArray[np.int32], number: int
-) -> tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.int32]]:
-    """Every bin of an owner once, as small as they can be: they stay in memory."""
-    summed = np.bincount(whose * sketch.BINS + bins, weights=counts, minlength=number * sketch.BINS)
+def _summed(keys: NDArray[np.int64], counts: NDArray[np.int32], number: int) -> Samples:
+    """Every bin of an owner once, as small as they can be: they stay in memory.
+
+    Args:
+        keys: an owner's number (from 0 to `number` - 1) times `BINS`, and the bin.
+    """
+    summed = np.bincount(keys, weights=counts, minlength=number * sketch.BINS)
     used = np.flatnonzero(summed != 0)
-    owners, found = np.divmod(used.astype(np.int32), sketch.BINS)
-    return owners, found.astype(np.int16), summed[used].astype(np.int32)
+    owners, bins = np.divmod(used.astype(np.int32), sketch.BINS)
+    return Samples(owners, bins.astype(np.int16), summed[used].astype(np.int32))

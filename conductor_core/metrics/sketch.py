@@ -106,7 +106,8 @@ def entries_of(stored: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.i
     edges = np.concatenate(([0], ends))
     with_bins = [one for one in stored if not len(one) % 2] if few.any() else stored
     entries = np.frombuffer(b"".join(with_bins), dtype="<u4")
-    bins, counts = (entries >> _COUNT_BITS).astype(np.int16), (entries & _MOST).astype(np.int32)
+    upper_halves = entries.view("<u2")[1::2]
+    bins, counts = (upper_halves >> (_COUNT_BITS - 16)).view(np.int16), (entries & _MOST).view(np.int32)
     if not few.any():
         return edges, bins, counts
     values = _as_they_are(stored, lengths)
