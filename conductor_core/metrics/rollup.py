@@ -254,8 +254,9 @@ class Entries(NamedTuple):
 
 
 def sums_of(stored: Sequence[bytes]) -> NDArray[np.float64]:
-    """Stored sums as rows."""
-    return Entries.of_stored(stored).added_up(np.arange(len(stored)), len(stored))
+    """Stored sums as rows; of thousands, `Entries` are faster."""
+    whole = b"".join([one.ljust(WIDTH * 8, b"\0") for one in stored])
+    return np.frombuffer(whole, dtype="<f8").reshape(len(stored), WIDTH)
 
 
 def _numbers(values: Sequence[Any]) -> NDArray[np.float64]:

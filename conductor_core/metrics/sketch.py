@@ -120,10 +120,12 @@ def entries_of(stored: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.i
 
 def merge(stored: Sequence[bytes]) -> bytes:
     """Several sketches as one."""
-    _, values, only_bins = values_of(stored)
-    if only_bins.any() or len(values) > FEW:
-        return binned(stored)
-    return _FEW_MARK + np.sort(values).tobytes() if len(values) else b""
+    if all(len(one) % 2 or not one for one in stored):
+        # For two or three a tenth of what `values_of` takes, which is for thousands.
+        values = np.sort(np.frombuffer(b"".join([one[1:] for one in stored]), dtype="<f8"))
+        if len(values) <= FEW:
+            return _FEW_MARK + values.tobytes() if len(values) else b""
+    return binned(stored)
 
 
 def binned(stored: Sequence[bytes]) -> bytes:
