@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
+from dashboard.components.message_box import HINT
 from tests.conftest import SCALE
 
 WAIT_MS = 30_000
@@ -19,7 +20,7 @@ every_window = pytest.mark.parametrize("size", [DESKTOP, PHONE][SCALE == 1 :], i
 
 
 def opened(browser: BrowserContext, url: str, heading: str = "Chat", size: tuple[int, int] | None = None) -> Page:
-    """A tab with a page in it, drawn and connected."""
+    """A tab with a page in it, drawn, connected and with whatever looks after its message box."""
     page = browser.new_page()
     if size:
         page.set_viewport_size({"width": size[0], "height": size[1]})
@@ -27,13 +28,19 @@ def opened(browser: BrowserContext, url: str, heading: str = "Chat", size: tuple
     page.goto(url)
     page.get_by_role("heading", name=heading, exact=True).wait_for()
     if heading in ("Chat", "Compare"):
-        box(page).wait_for()
+        looked_after(page)
     return page
 
 
 def box(page: Page) -> Locator:
     """Where one writes."""
     return page.get_by_test_id("stChatInputTextArea")
+
+
+def looked_after(page: Page) -> Page:
+    """The page, once its script has found the box and says which keys there are."""
+    expect(box(page)).to_have_attribute("title", HINT)
+    return page
 
 
 def send(page: Page, text: str) -> None:

@@ -69,8 +69,13 @@ def take(page: Page, label: str, option: str) -> None:
 
 def write(page: Page, text: str) -> None:
     """To the message box by its key, and what is typed there sent."""
-    page.keyboard.press("Shift+Escape")
-    expect(box(page)).to_be_focused()
+
+    def is_focused() -> bool:
+        page.keyboard.press("Shift+Escape")
+        focused: bool = box(page).evaluate("box => box === document.activeElement")
+        return focused
+
+    until(page, is_focused, "the keys were listened to")
     page.keyboard.type(text)
     page.keyboard.press("Enter")
 

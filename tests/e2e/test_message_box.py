@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from dashboard.components.message_box import HINT
 from tests.e2e.conftest import Simulated
-from tests.e2e.reading import PHONE, answered, box, choose, opened, send, until, visit
+from tests.e2e.reading import PHONE, answered, box, choose, looked_after, opened, send, until, visit
 
 pytestmark = pytest.mark.e2e
 
@@ -21,19 +20,13 @@ def kept(page: Page) -> dict[str, str]:
     return found
 
 
-def looked_after(page: Page) -> Page:
-    """The page, once its script has found the box and says which keys there are."""
-    expect(box(page)).to_have_attribute("title", HINT)
-    return page
-
-
 def row(page: Page, title: str) -> None:
     page.get_by_test_id("stSidebar").get_by_role("button", name=title, exact=True).click()
 
 
 def test_a_draft_is_there_after_a_reload_and_gone_once_sent(simulated: Simulated, browser: BrowserContext) -> None:
     """Of a new chat and of one that was begun; in its own place only; nothing of it is told to the server's pages."""
-    page = looked_after(opened(browser, simulated.url))
+    page = opened(browser, simulated.url)
     box(page).fill("Not yet\nsent 😀")
     page.reload()
     expect(box(page)).to_have_value("Not yet\nsent 😀")
