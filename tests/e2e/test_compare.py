@@ -28,7 +28,7 @@ def lanes(page: Page) -> Locator:
 
 def test_one_lane_stops_and_the_others_go_on(simulated: Simulated, browser: BrowserContext) -> None:
     """Its own Stop ends one; the others end by themselves, and the table tells them apart."""
-    page = started(simulated, browser, "words-30 gap-60")
+    page = started(simulated, browser, "words-60 gap-60")
     expect(lanes(page).nth(1)).to_contain_text("Grüße aus Köln")
     lanes(page).nth(1).get_by_role("button", name="Stop").click()
     expect(lanes(page).nth(1)).to_contain_text("· stopped")
