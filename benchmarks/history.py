@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ from conductor_core.metrics.call import COLUMNS
 from conductor_core.metrics.rollup import LEVELS, Columns, buckets
 from conductor_core.store.lock import DataLock
 from conductor_core.store.postgres_tables import prepare_tables
-from conductor_core.store.rollups import DAY_MS, KEEP, Counted, save_buckets
+from conductor_core.store.rollups import DAY_MS, KEEP, QUARTER_MS, Counted, save_buckets
 from conductor_core.store.sqlite_file import prepare_file, prepare_folder, writing_engine
 from conductor_core.store.tables import calls, pruned, series
 
@@ -91,21 +92,37 @@ def main() -> None:
     parser.add_argument("--home", required=True, help="a folder, or the address of a PostgreSQL database")
     parser.add_argument("--calls", type=int, default=10_000_000)
     parser.add_argument("--days", type=int, default=90)
+    parser.add_argument(
+        "--keep-every",
+        type=int,
+        default=1,
+        metavar="N",
+        help="of each model, source and quarter of an hour only the first call and every Nth after it: about an Nth of "
+        "the calls, in the same buckets",
+    )
     parser.add_argument("--until", type=int, default=None, help="UTC ms; now, when it is left out")
     given = parser.parse_args()
     begun = time.perf_counter()
-    fill(given.home, given.calls, given.days, given.until or time.time_ns() // 1_000_000, progress=sys.stderr.isatty())
-    print(f"{given.calls:,} calls in {time.perf_counter() - begun:.0f} s, in {given.home}")
+    until = given.until or time.time_ns() // 1_000_000
+    kept = fill(given.home, given.calls, given.days, until, every=given.keep_every, progress=sys.stderr.isatty())
+    print(f"{kept:,} calls in {time.perf_counter() - begun:.0f} s, in {given.home}")
 
 
-def fill(home: Path | str, number: int, days: int, until: int, *, progress: bool = False) -> None:
-    """Writes so many calls of the days up to `until` (UTC ms) into a folder, or a database, that has none yet."""
-    if is_address(home):
-        engine = postgres(str(home))
-        fill_database(engine, number, days, until, progress=progress)
-        engine.dispose()
-    else:
-        _fill_folder(Path(home), number, days, until, progress=progress)
+def fill(home: Path | str, number: int, days: int, until: int, *, every: int = 1, progress: bool = False) -> int:
+    """Writes so many calls of the days up to `until` (UTC ms) into a folder, or a database, that has none yet.
+
+    Args:
+        every: if more than 1, only about so many times fewer are written; see `_thinned`.
+
+    Returns:
+        How many were written.
+    """
+    if not is_address(home):
+        return _fill_folder(Path(home), number, days, until, every=every, progress=progress)
+    engine = postgres(str(home))
+    kept = fill_database(engine, number, days, until, every=every, progress=progress)
+    engine.dispose()
+    return kept
 
 
 def is_address(home: Path | str) -> bool:
@@ -113,33 +130,52 @@ def is_address(home: Path | str) -> bool:
     return str(home).startswith("postgresql")
 
 
-def _fill_folder(home: Path, number: int, days: int, until: int, *, progress: bool) -> None:
+def _fill_folder(home: Path, number: int, days: int, until: int, *, every: int, progress: bool) -> int:
     prepare_folder(home)
     lock = DataLock.take(home, "")
     prepare_file(home / "conductor.db")
     engine = writing_engine(home / "conductor.db", "normal")
     try:
-        fill_database(engine, number, days, until, progress=progress)
+        return fill_database(engine, number, days, until, every=every, progress=progress)
     finally:
         engine.dispose()
         lock.release()
 
 
-def fill_database(engine: Engine, number: int, days: int, until: int, *, progress: bool = False) -> None:
+def fill_database(engine: Engine, number: int, days: int, until: int, *, every: int = 1, progress: bool = False) -> int:
     """The same into a database whose tables are there."""
     numbers = _name_series(engine, until)
     generator = np.random.default_rng(SEED)
-    written = 0
+    made = written = 0
     for day in _days(generator, number, days, until):
-        rows = _rows(generator, day, written)
+        rows = _rows(generator, day, made)
+        made += len(rows)
+        rows = _thinned(rows, every)
         with engine.begin() as connection:
             _write(connection, rows, numbers, until)
         written += len(rows)
         if progress:
-            _show(written, number)
+            _show(made, number)
     if progress:
         print(file=sys.stderr)
-    assert written == number
+    assert made == number
+    return written
+
+
+def _thinned(rows: list[tuple[Any, ...]], every: int) -> list[tuple[Any, ...]]:
+    """Of each model, source and quarter of an hour the first call and every so manyth after it."""
+    if every == 1:
+        return rows
+    names = [NAMES.index(name) for name in ("model", "source", "started_at")]
+    seen: Counter[tuple[str, str, int]] = Counter()
+    kept = []
+    for row in rows:
+        model, source, started = (row[place] for place in names)
+        key = (model, source, started // QUARTER_MS)
+        if seen[key] % every == 0:
+            kept.append(row)
+        seen[key] += 1
+    return kept
 
 
 def postgres(url: str) -> Engine:

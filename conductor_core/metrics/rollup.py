@@ -113,7 +113,7 @@ class Columns:
     def of(cls, columns: Sequence[Sequence[Any]], series: Sequence[int]) -> Columns:
         """What `COLUMNS` says of each call, column by column."""
         column = dict(zip(COLUMNS, columns, strict=True))
-        kinds = np.array([_PLACE[str(end)] for end in column["outcome"]], dtype=np.int64)
+        kinds = np.array([_PLACE[end] for end in column["outcome"]], dtype=np.int64)
         corrects = np.array(column["counted"], dtype=np.int64) == 2
         latency, first = _numbers(column["latency_ms"]), _numbers(column["ttft_ms"])
         written = _numbers(column["completion_tokens"])
@@ -135,7 +135,7 @@ def _sums(
     sums = np.zeros((len(kinds), WIDTH))
     prompt, written = _known(column["prompt_tokens"]), _known(column["completion_tokens"])
     cost = _numbers(column["cost_usd"])
-    paid = np.array([_COST_KINDS[str(kind)] for kind in column["cost_kind"]], dtype=np.int64)
+    paid = np.array([_COST_KINDS[kind] for kind in column["cost_kind"]], dtype=np.int64)
     priced = ~np.isnan(cost)
     cost = np.nan_to_num(cost)
     fields = {
