@@ -47,7 +47,7 @@ async def test_calls_are_counted_by_provider_and_source(door: Open) -> None:
 
 async def test_what_runs_now_is_told(door: Open) -> None:
     """In flight and running while a call lasts, nothing after it; one state of each provider is 1."""
-    asking = asyncio.create_task(door.chat(model="a-delay-500"))
+    asking = asyncio.create_task(door.chat(model="a-delay-2000"))
     while not door.upstream.requests:
         await asyncio.sleep(0.005)
     found = await scraped(door)

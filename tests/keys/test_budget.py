@@ -148,7 +148,7 @@ async def test_of_a_hundred_at_once_only_those_with_room_are_sent(tmp_path: Path
     """A budget for ten lets ten through; each is a row with its key, and nobody else's calls are touched."""
     async with installation(tmp_path, upstream) as conductor:
         key = await new_key(conductor, ROOM_FOR_TEN)
-        upstream.behaviour = "delay-300"
+        upstream.behaviour = "delay-1000"
         told = await asyncio.gather(*(asked(conductor, key) for _ in range(100)), asked(conductor, None))
         assert told.count("") == 11
         assert sum("has no room for this call" in sentence for sentence in told) == 90

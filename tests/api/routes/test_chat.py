@@ -176,22 +176,22 @@ async def test_an_answer_under_a_key_outlives_its_client(door: Open) -> None:
 async def test_what_is_sent_again_counts_from_when_it_comes(door: Open) -> None:
     """A key that may have one request running can't have others wait for the same answer."""
     headers = await _one_by_one(door) | {"Idempotency-Key": "k"}
-    first = asyncio.create_task(door.chat(headers, model="a-delay-1000"))
+    first = asyncio.create_task(door.chat(headers, model="a-delay-2000"))
     while not door.upstream.requests:
         await asyncio.sleep(0.005)
     for _ in range(3):
-        again = await door.chat(headers, model="a-delay-1000")
+        again = await door.chat(headers, model="a-delay-2000")
         assert (again.status_code, again.json()["error"]) == (429, "limit_reached")
         assert not first.done()
     assert (await first).status_code == 200
-    assert (await door.chat(headers, model="a-delay-1000")).headers["x-conductor-replayed"] == "true"
+    assert (await door.chat(headers, model="a-delay-2000")).headers["x-conductor-replayed"] == "true"
     assert len(door.upstream.requests) == 1
 
 
 async def test_of_those_sent_at_the_same_moment_one_is_answered(door: Open) -> None:
     """The others don't take the place of the one that they repeat."""
     headers = await _one_by_one(door) | {"Idempotency-Key": "k"}
-    answers = await asyncio.gather(*(door.chat(headers, model="a-delay-300") for _ in range(4)))
+    answers = await asyncio.gather(*(door.chat(headers, model="a-delay-2000") for _ in range(4)))
     assert sorted(answer.status_code for answer in answers) == [200, 429, 429, 429]
     assert len(door.upstream.requests) == 1
 
@@ -205,7 +205,7 @@ async def _one_by_one(door: Open) -> dict[str, str]:
 async def test_too_many_at_once_are_sent_away(tmp_path: Path) -> None:
     """F46: 503 with a time to wait, and the rest goes on."""
     async with opened(tmp_path, CONDUCTOR_MAX_REQUESTS="2") as door:
-        waiting = [asyncio.create_task(door.chat(model="a-delay-500")) for _ in range(2)]
+        waiting = [asyncio.create_task(door.chat(model="a-delay-2000")) for _ in range(2)]
         while len(door.upstream.requests) < 2:
             await asyncio.sleep(0.005)
         refused = await door.chat()
