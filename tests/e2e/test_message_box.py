@@ -121,6 +121,7 @@ def test_what_was_refused_is_given_back_once(simulated: Simulated, browser: Brow
     send(page, "Too early")
     expect(page.get_by_test_id("stAlert")).to_be_visible()
     expect(box(page)).to_have_value("Too early")
+    until(page, lambda: "Too early" in (kept(page) | {"chat:new": ""}).values(), "it was the conversation's draft")
     page.reload()
     expect(box(page)).to_have_value("Too early")
     answered(page)
