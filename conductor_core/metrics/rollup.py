@@ -215,9 +215,7 @@ def _sketched(values: NDArray[np.float64], owners: NDArray[np.int64], number: in
 def added_up(rows: NDArray[np.float64], owners: NDArray[np.int64], number: int) -> NDArray[np.float64]:
     """Rows of sums added up by owner (from 0 to `number` - 1)."""
     cells = (owners[:, np.newaxis] * WIDTH + np.arange(WIDTH)).ravel()
-    # Several times faster than `np.add.at`, which goes row by row.
-    summed = np.bincount(cells, weights=rows.ravel(), minlength=number * WIDTH)
-    return summed.astype(np.float64, copy=False).reshape(number, WIDTH)
+    return _summed(cells, rows.ravel(), number)
 
 
 class Entries(NamedTuple):
@@ -249,8 +247,14 @@ class Entries(NamedTuple):
     def added_up(self, owners: NDArray[np.int64], number: int) -> NDArray[np.float64]:
         """As rows, added up by owner (from 0 to `number` - 1); `owners` says whose each row is."""
         cells = np.repeat(owners * WIDTH, np.diff(self.edges)) + self.places
-        summed = np.bincount(cells, weights=self.values, minlength=number * WIDTH)
-        return summed.astype(np.float64, copy=False).reshape(number, WIDTH)
+        return _summed(cells, self.values, number)
+
+
+def _summed(cells: NDArray[np.int64], values: NDArray[np.float64], number: int) -> NDArray[np.float64]:
+    """So many rows of sums; a value's cell is its row's number times `WIDTH`, and its place in the row."""
+    # Several times faster than `np.add.at`, which goes row by row.
+    summed = np.bincount(cells, weights=values, minlength=number * WIDTH)
+    return summed.astype(np.float64, copy=False).reshape(number, WIDTH)
 
 
 def sums_of(stored: Sequence[bytes]) -> NDArray[np.float64]:
